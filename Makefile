@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: EUPL-1.2
+# The one door: the same commands on a laptop and in CI. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FOLDER ?=
+# Tests run on two processes; a machine with more may say JOBS=8.
+JOBS ?= 2
+
+.PHONY: help demo test check bench science soak docs parts clean
+
+help:  ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+$(VENV)/run.stamp: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "citimeasure needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/run.stamp  ## a month of a simulated neighbourhood through the real chain (FOLDER=... keeps it)
+	$(BIN)/citimeasure demo $(if $(FOLDER),--keep $(FOLDER))
+
+test: $(VENV)/dev.stamp  ## every test that can run here
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+check: $(VENV)/dev.stamp docs  ## lint, types, imports, licences, docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/docs/house.py
+
+bench: $(VENV)/dev.stamp  ## speeds as ratios with their rivals, into build/bench.json
+	$(BIN)/python -m tests.bench.speed
+
+science: $(VENV)/dev.stamp  ## accuracy on real data, into build/science.json
+	$(BIN)/python -m tests.bench.science
+
+soak: $(VENV)/dev.stamp  ## the kill and outage suites, long
+	CITIMEASURE_SOAK=1 $(BIN)/python -m pytest tests/journeys -k 'kill or outage' --timeout 3600
+
+docs: $(VENV)/dev.stamp  ## the documentation, into build/docs
+	$(BIN)/python docs/generate.py
+	$(BIN)/sphinx-build -W -n -q -b html docs build/docs
+
+parts:  ## build or fetch the real servers and MicroPython that the tests use (InfluxDB takes 6 minutes)
+	bash tests/parts/micropython.sh
+	bash tests/parts/influxd.sh
+
+clean:  ## remove what these commands made
+	rm -rf $(VENV) build dist

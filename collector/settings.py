@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Settings: what the user gave on the command line, then CITIMEASURE_*, then citimeasure.toml, then the defaults.
+
+One frozen dataclass travels through the program. Secrets are never given as arguments: they come from the environment
+or from a file that a setting names.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from collector.errors import SettingError
+
+PREFIX = "CITIMEASURE_"
+CONFIG_FILE = "citimeasure.toml"
+STORES = ("sqlite", "influx")
+
+
+def _setting(default: Any, about: str) -> Any:
+    return field(default=default, metadata={"about": about})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting with its default; the text beside each is shown by `citimeasure doctor` and in the docs."""
+
+    folder: Path = _setting(
+        Path("citimeasure-data"), "where the spool, the embedded store and the registry lie"
+    )
+    broker: str = _setting("embedded", "'embedded', or mqtt://HOST:PORT of a broker of your own")
+    broker_listen: str = _setting("127.0.0.1:1883", "where the embedded broker listens")
+    broker_username: str = _setting("", "the collector's own name at the broker")
+    broker_password: str = _setting("", "secret; better in a file")
+    broker_password_file: str = _setting("", "a file that holds the password")
+    broker_group: str = _setting("", "a shared subscription's name, for several collectors behind one broker")
+    stores: tuple[str, ...] = _setting(
+        ("sqlite",), "where values go: sqlite, influx, or both; questions go to the first"
+    )
+    influx_url: str = _setting("http://127.0.0.1:8086", "InfluxDB's address")
+    influx_org: str = _setting("citimeasure", "InfluxDB's organisation")
+    influx_bucket: str = _setting("citimeasure", "InfluxDB's bucket")
+    influx_token: str = _setting("", "secret; better in a file")
+    influx_token_file: str = _setting("", "a file that holds the token")
+    registry: str = _setting("", "SQLAlchemy URL, say postgresql+psycopg://HOST/NAME; a SQLite file if empty")
+    commit_ms: int = _setting(20, "a group of readings is committed after this long [ms] ...")
+    commit_rows: int = _setting(1000, "... or at this many messages")
+    future_s: int = _setting(300, "a reading further in the future is refused [s]")
+    oldest: str = _setting("2010-01-01", "a reading from before this day is refused")
+    remember_days: int = _setting(35, "how long a reading is known again as a duplicate [days]")
+    quarantine_days: int = _setting(365, "how long refused messages are kept [days]")
+    free_mb: int = _setting(64, "with less room on the disk, nothing more is acknowledged [MB]")
+
+    @property
+    def registry_url(self) -> str:
+        """The registry's database: the setting, or a file in the folder."""
+        return self.registry or f"sqlite:///{self.folder / 'registry.sqlite'}"
+
+    def secret(self, name: str) -> str:
+        """A secret by its setting's name: from the environment or the settings file, or from the file named there."""
+        path = getattr(self, f"{name}_file")
+        if not path:
+            return str(getattr(self, name))
+        try:
+            return Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingError(
+                f"The secret file {path} of the setting {name}_file cannot be read: {error}.",
+                "Check its path, and that the user who runs citimeasure may read it.",
+            ) from error
+
+
+def is_secret(name: str) -> bool:
+    """Whether a setting's value must never be shown."""
+    return name in ("broker_password", "influx_token")
+
+
+def load(
+    given: Mapping[str, Any], environ: Mapping[str, str] | None = None, config: Path | None = None
+) -> tuple[Settings, dict[str, str]]:
+    """Puts the settings together. Returns them and, for each name, where its value is from.
+
+    `given` holds the command line's values, None where it said nothing. `config` is a settings file that must exist;
+    without it `citimeasure.toml` in the current folder is read if it is there.
+    """
+    environ = os.environ if environ is None else environ
+    from_file = _read_file(config)
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for one in fields(Settings):
+        variable = PREFIX + one.name.upper()
+        if given.get(one.name) is not None:
+            value, where = given[one.name], "the command line"
+        elif environ.get(variable):
+            value, where = environ[variable], variable
+        elif one.name in from_file:
+            value, where = from_file[one.name], str(config or CONFIG_FILE)
+        else:
+            values[one.name], origin[one.name] = one.default, "default"
+            continue
+        values[one.name] = _convert(one.name, one.default, value, where)
+        origin[one.name] = where
+    settings = Settings(**values)
+    _check(settings, origin)
+    return settings, origin
+
+
+def _read_file(config: Path | None) -> dict[str, Any]:
+    path = config or Path(CONFIG_FILE)
+    if config is None and not path.exists():
+        return {}
+    try:
+        found = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        raise SettingError(
+            f"The settings file {path} cannot be read: {error}.", "Mend it, or name another."
+        ) from error
+    unknown = sorted(set(found) - {one.name for one in fields(Settings)})
+    if unknown:
+        raise SettingError(
+            f"The settings file {path} has settings that do not exist: {', '.join(unknown)}.",
+            "`citimeasure doctor` lists the ones that do.",
+        )
+    return found
+
+
+def _convert(name: str, default: Any, value: Any, where: str) -> Any:
+    try:
+        if isinstance(default, Path):
+            return Path(value).expanduser()
+        if isinstance(default, int):
+            if isinstance(value, bool):
+                raise ValueError("a truth value is no number")
+            return int(value)
+        if isinstance(default, tuple):
+            parts = value.split(",") if isinstance(value, str) else value
+            return tuple(str(part).strip() for part in parts)
+        if not isinstance(value, str):
+            raise ValueError("it must be a text in quotes")
+        return value
+    except (TypeError, ValueError) as error:
+        raise SettingError(f"The setting {name} from {where} cannot be {value!r}: {error}.") from error
+
+
+def _check(settings: Settings, origin: Mapping[str, str]) -> None:
+    def wrong(name: str, why: str, hint: str = "") -> SettingError:
+        value = "(secret)" if is_secret(name) else repr(getattr(settings, name))
+        return SettingError(f"The setting {name} from {origin[name]} cannot be {value}: {why}.", hint)
+
+    unknown = [name for name in settings.stores if name not in STORES]
+    if unknown or not settings.stores or len(set(settings.stores)) < len(settings.stores):
+        raise wrong("stores", f"it names each of {', '.join(STORES)} at most once, and at least one")
+    for name in ("commit_ms", "commit_rows", "future_s", "remember_days", "quarantine_days"):
+        if getattr(settings, name) < 1:
+            raise wrong(name, "it must be at least 1")
+    if settings.free_mb < 0:
+        raise wrong("free_mb", "it cannot be negative")
+    if settings.broker != "embedded":
+        parse_broker(settings.broker)
+    parse_address(settings.broker_listen)
+    try:
+        oldest_time(settings)
+    except ValueError as error:
+        raise wrong("oldest", "it must be a day like 2010-01-01") from error
+
+
+def oldest_time(settings: Settings) -> int:
+    """The setting `oldest` in seconds since 1970."""
+    from datetime import UTC, date, datetime
+
+    day = date.fromisoformat(settings.oldest)
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+def parse_address(address: str) -> tuple[str, int]:
+    """`HOST:PORT` as its two parts."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise SettingError(f"{address!r} is no address.", "Write HOST:PORT, say 127.0.0.1:1883.")
+    return host.strip("[]"), int(port)
+
+
+def parse_broker(url: str) -> tuple[str, int, bool]:
+    """A broker's URL as host, port, and whether TLS is wanted (mqtts://)."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, urlsplit("")
+    if parts.scheme not in ("mqtt", "mqtts") or not host:
+        raise SettingError(
+            f"{url!r} is no address of a broker.", "Write mqtt://HOST:PORT, mqtts://HOST:PORT, or embedded."
+        )
+    if parts.username or parts.password:
+        raise SettingError(
+            "A broker's address must not hold a name or password: it would be shown in logs and process lists.",
+            "Use the settings broker_username and broker_password_file.",
+        )
+    return host, port or (8883 if parts.scheme == "mqtts" else 1883), parts.scheme == "mqtts"

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The Store protocol: what every store of values does, and what its rows are.
+
+A store keeps one value for each (source, quantity, t); writing the same key again replaces it, so every write may be
+repeated. A source is a device's id, or `station:<id>` for an official station. One suite of tests,
+tests/collector/test_store.py, holds for every store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Row(NamedTuple):
+    """One value of one interval, as judged."""
+
+    source: str
+    quantity: str
+    t: int  # end of the interval, s since 1970, UTC
+    dt: int  # length of the interval [s]
+    value: float  # in the quantity's unit
+    flag: int  # QARTOD: 1 pass, 2 not evaluated, 3 suspect, 4 fail
+    tests: int  # bits of collector.judge.Test
+
+
+@dataclass(frozen=True)
+class Values:
+    """A series as arrays of one length, in order of time."""
+
+    t: NDArray[np.int64]  # end of the interval, s since 1970, UTC
+    dt: NDArray[np.int32]  # [s]
+    value: NDArray[np.float64]
+    flag: NDArray[np.uint8]
+    tests: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, int, float, int, int]]) -> Values:
+        """From (t, dt, value, flag, tests), already in order of time."""
+        t, dt, value, flag, tests = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+        return cls(
+            np.array(t, np.int64),
+            np.array(dt, np.int32),
+            np.array(value, np.float64),
+            np.array(flag, np.uint8),
+            np.array(tests, np.int32),
+        )
+
+
+class Series(NamedTuple):
+    """What a store holds of one source and quantity."""
+
+    source: str
+    quantity: str
+    count: int
+    first: int  # t of the oldest value
+    last: int  # t of the newest value
+
+
+class Store(Protocol):
+    """Where values are kept. One instance belongs to one thread; another thread opens its own."""
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Keeps all rows, durably, or raises StoreUnavailable or StoreRefused; a repeated write changes nothing."""
+
+    def read(self, source: str, quantity: str, after: int, until: int) -> Values:
+        """The values whose interval ended after `after` and not later than `until`."""
+
+    def series(self, source: str | None = None) -> list[Series]:
+        """What there is, of one source or of all, in order of source and quantity."""
+
+    def close(self) -> None:
+        """Lets go of connections and files."""
