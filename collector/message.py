@@ -106,9 +106,7 @@ def decode(device: str, payload: bytes) -> Decoded:
     except msgspec.DecodeError as error:  # ValidationError is one of these
         return _salvage(device, payload, str(error))
     if message.device is not None and message.device != device:
-        return _refuse_all(
-            message, Reason.DEVICE, f"the message names {message.device!r}, the topic {device!r}"
-        )
+        return _refuse_all(message, Reason.DEVICE, f"the message names {message.device!r}, the topic {device!r}")
     bad = [refusal for reading in message.readings if (refusal := _check(reading))]
     if not bad:
         return Decoded(message.boot, message.fw, message.readings, [])
@@ -144,9 +142,7 @@ def _refuse(reason: Reason, detail: str, payload: bytes) -> Decoded:
     envelope = _lenient(payload) if len(payload) <= 64 * MAX_BYTES else None
     boot = _number(envelope.get("boot")) if isinstance(envelope, dict) else None
     readings = envelope.get("readings") if isinstance(envelope, dict) else None
-    numbers = (
-        [_number(r.get("seq")) for r in readings if isinstance(r, dict)] if isinstance(readings, list) else []
-    )
+    numbers = [_number(r.get("seq")) for r in readings if isinstance(r, dict)] if isinstance(readings, list) else []
     known = [seq for seq in numbers if seq is not None]
     if boot is None or not known:
         return Decoded(boot, "", [], [Refusal(reason, detail)])
@@ -205,9 +201,7 @@ def _number(value: Any) -> int | None:
 
 
 def _not_finite(values: Any) -> bool:
-    return isinstance(values, dict) and any(
-        isinstance(v, float) and not math.isfinite(v) for v in values.values()
-    )
+    return isinstance(values, dict) and any(isinstance(v, float) and not math.isfinite(v) for v in values.values())
 
 
 def encode(message: Message) -> bytes:

@@ -56,9 +56,7 @@ _SOUND = "sound_pressure_level_in_air"
 
 _ALL = (
     Quantity("pm1", "ug/m3", "Particulate matter under 1 µm", Averaging.MEAN, 0, 1000, _PM.format("pm1")),
-    Quantity(
-        "pm25", "ug/m3", "Particulate matter under 2.5 µm", Averaging.MEAN, 0, 1000, _PM.format("pm2p5")
-    ),
+    Quantity("pm25", "ug/m3", "Particulate matter under 2.5 µm", Averaging.MEAN, 0, 1000, _PM.format("pm2p5")),
     Quantity("pm4", "ug/m3", "Particulate matter under 4 µm", Averaging.MEAN, 0, 1500),
     Quantity("pm10", "ug/m3", "Particulate matter under 10 µm", Averaging.MEAN, 0, 2000, _PM.format("pm10")),
     Quantity(
@@ -82,34 +80,18 @@ _ALL = (
         _GAS.format("nitrogen_monoxide"),
         30.0061,
     ),
-    Quantity(
-        "so2", "ug/m3", "Sulphur dioxide", Averaging.MEAN, -100, 3000, _GAS.format("sulfur_dioxide"), 64.064
-    ),
-    Quantity(
-        "co", "mg/m3", "Carbon monoxide", Averaging.MEAN, -1, 100, _GAS.format("carbon_monoxide"), 28.0101
-    ),
-    Quantity(
-        "co2", "ppm", "Carbon dioxide", Averaging.MEAN, 300, 10000, "mole_fraction_of_carbon_dioxide_in_air"
-    ),
+    Quantity("so2", "ug/m3", "Sulphur dioxide", Averaging.MEAN, -100, 3000, _GAS.format("sulfur_dioxide"), 64.064),
+    Quantity("co", "mg/m3", "Carbon monoxide", Averaging.MEAN, -1, 100, _GAS.format("carbon_monoxide"), 28.0101),
+    Quantity("co2", "ppm", "Carbon dioxide", Averaging.MEAN, 300, 10000, "mole_fraction_of_carbon_dioxide_in_air"),
     Quantity("voc_index", "1", "Index of volatile organic compounds (Sensirion)", Averaging.MEAN, 1, 500),
     Quantity("nox_index", "1", "Index of nitrogen oxides (Sensirion)", Averaging.MEAN, 1, 500),
-    Quantity(
-        "laeq", "dB", "Sound level, A-weighted, equivalent continuous", Averaging.ENERGY_MEAN, 15, 140, _SOUND
-    ),
-    Quantity(
-        "lceq", "dB", "Sound level, C-weighted, equivalent continuous", Averaging.ENERGY_MEAN, 15, 140, _SOUND
-    ),
+    Quantity("laeq", "dB", "Sound level, A-weighted, equivalent continuous", Averaging.ENERGY_MEAN, 15, 140, _SOUND),
+    Quantity("lceq", "dB", "Sound level, C-weighted, equivalent continuous", Averaging.ENERGY_MEAN, 15, 140, _SOUND),
     Quantity("lafmax", "dB", "Highest A-weighted sound level, fast", Averaging.MAXIMUM, 15, 140, _SOUND),
     Quantity("lafmin", "dB", "Lowest A-weighted sound level, fast", Averaging.MINIMUM, 15, 140, _SOUND),
-    Quantity(
-        "la10", "dB", "A-weighted sound level exceeded for 10 % of the time", Averaging.NONE, 15, 140, _SOUND
-    ),
-    Quantity(
-        "la50", "dB", "A-weighted sound level exceeded for 50 % of the time", Averaging.NONE, 15, 140, _SOUND
-    ),
-    Quantity(
-        "la90", "dB", "A-weighted sound level exceeded for 90 % of the time", Averaging.NONE, 15, 140, _SOUND
-    ),
+    Quantity("la10", "dB", "A-weighted sound level exceeded for 10 % of the time", Averaging.NONE, 15, 140, _SOUND),
+    Quantity("la50", "dB", "A-weighted sound level exceeded for 50 % of the time", Averaging.NONE, 15, 140, _SOUND),
+    Quantity("la90", "dB", "A-weighted sound level exceeded for 90 % of the time", Averaging.NONE, 15, 140, _SOUND),
     Quantity("temperature", "Cel", "Air temperature", Averaging.MEAN, -40, 60, "air_temperature"),
     Quantity("humidity", "%", "Relative humidity", Averaging.MEAN, 0, 100, "relative_humidity"),
     Quantity("pressure", "hPa", "Air pressure", Averaging.MEAN, 300, 1100, "air_pressure"),

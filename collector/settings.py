@@ -30,9 +30,7 @@ def _setting(default: Any, about: str) -> Any:
 class Settings:
     """Every setting with its default; the text beside each is shown by `citimeasure doctor` and in the docs."""
 
-    folder: Path = _setting(
-        Path("citimeasure-data"), "where the spool, the embedded store and the registry lie"
-    )
+    folder: Path = _setting(Path("citimeasure-data"), "where the spool, the embedded store and the registry lie")
     broker: str = _setting("embedded", "'embedded', or mqtt://HOST:PORT of a broker of your own")
     broker_listen: str = _setting("127.0.0.1:1883", "where the embedded broker listens")
     broker_username: str = _setting("", "the collector's own name at the broker")
@@ -117,9 +115,7 @@ def _read_file(config: Path | None) -> dict[str, Any]:
     try:
         found = tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
-        raise SettingError(
-            f"The settings file {path} cannot be read: {error}.", "Mend it, or name another."
-        ) from error
+        raise SettingError(f"The settings file {path} cannot be read: {error}.", "Mend it, or name another.") from error
     unknown = sorted(set(found) - {one.name for one in fields(Settings)})
     if unknown:
         raise SettingError(

@@ -59,7 +59,7 @@ class Series(NamedTuple):
 
     source: str
     quantity: str
-    count: int
+    n: int  # how many values
     first: int  # t of the oldest value
     last: int  # t of the newest value
 
