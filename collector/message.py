@@ -38,6 +38,7 @@ class Reason(StrEnum):
     DEVICE = "device"  # the message names another device than its topic
     UNKNOWN_DEVICE = "unknown_device"  # the registry does not know the device (yet)
     CLOCK = "clock"  # the time is before measuring began, or in the future
+    STORE = "store"  # a store refused a value that was acknowledged: kept apart with the store's words
     CONFLICT = "conflict"  # another reading with this time was taken before
     DUPLICATE = "duplicate"  # the same reading again: kept once
     LATE = "late"  # older than one that was taken before: kept
