@@ -1,1 +1,119 @@
 # SPDX-License-Identifier: EUPL-1.2
+"""The command line. `main` is the console command `citimeasure`.
+
+Each command lives in a module of this package, which is imported only when the command is used: `citimeasure --help`
+stays quick. Adding a command means adding its function, and a line to the table below.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from collector import __version__
+from collector.errors import CitimeasureError
+
+# name: (module, one line of help). A test holds each line against the command's own help.
+COMMANDS = {
+    "run": ("run", "Collect readings until stopped."),
+    "demo": ("demo", "Show the whole chain on a simulated neighbourhood."),
+    "simulate": ("simulate", "Let simulated kits publish to a broker."),
+    "replay": ("replay", "Publish a recorded CSV file as a kit would."),
+    "query": ("query", "Print a series, raw or calibrated."),
+    "export": ("export", "Write series, with all that describes them, into a folder."),
+    "device": ("device", "Register kits and see how they do."),
+    "reference": ("reference", "Bring in the data of official stations."),
+    "calibrate": ("calibrate", "Fit kits to official stations, and judge the fit."),
+    "doctor": ("doctor", "Check the set-up, and say what to do."),
+}
+
+EPILOG = (
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong setting, 4 nothing found, 5 board or serial port, "
+    "6 network or store, 7 refused for privacy or soundness, 130 interrupted."
+)
+
+
+class Commands(click.Group):
+    """A group that imports a command's module when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"collector.cli.{COMMANDS[cmd_name][0]}")
+        return getattr(module, cmd_name)  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name not in COMMANDS and not name.startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else " See `citimeasure --help`."
+            raise click.UsageError(f"There is no command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
+@click.pass_context
+def cli(ctx: click.Context, **_: Any) -> None:
+    """Citizens' measurements of air and noise: collected, calibrated, open.
+
+    \b
+    Try it:                 citimeasure demo
+    Collect for real:       citimeasure run --folder my-city
+    Is everything right?    citimeasure doctor
+    """
+    _log(ctx.params["verbose"], ctx.params["quiet"])
+
+
+def _log(verbose: bool, quiet: bool) -> None:
+    import logging
+
+    level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    for noisy in ("alembic", "urllib3", "asyncio"):
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs a command; every expected error ends as one sentence, one hint and the right exit code."""
+    debug = "--debug" in (sys.argv[1:] if args is None else args)
+    try:
+        cli.main(args=args, prog_name="citimeasure", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        raise SystemExit(_say("Interrupted.", 130)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(_say("Interrupted.", 130)) from None
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:
+        # The reader, `head` say, has seen enough. Python would complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except CitimeasureError as error:
+        if debug:
+            raise
+        text = f"Error: {error}" + (f"\n{error.hint}" if error.hint else "")
+        raise SystemExit(_say(text, error.exit_code)) from None
+
+
+def _say(text: str, code: int) -> int:
+    click.echo(text, err=True)
+    return code

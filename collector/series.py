@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Series: raw values from a store as the hours that one asks for, and calibrated as they were at any moment.
+
+Everything that answers a question (query, export, evaluation) comes through here, so all give the same numbers. Hours
+are UTC hours labelled with their end; one counts if at least 75 % of it was measured (Directive (EU) 2024/2881,
+Annex V). A calibrated value is computed when asked, from the raw one and the records that were assigned by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+import calibration
+from collector.errors import UsageError
+from collector.judge import Flag, Test
+from collector.quantities import QUANTITIES, Averaging
+from collector.registry import Registry
+from collector.store.base import Store, Values
+
+HOUR = 3600
+MIN_COVERAGE = 0.75
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Hourly values on a grid without holes; arrays of one length."""
+
+    t: NDArray[np.int64]  # end of the hour, s since 1970, UTC
+    value: Floats  # NaN where the hour does not count
+    coverage: Floats  # share of the hour that was measured, 0 to 1
+    flag: NDArray[np.uint8]
+    tests: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class CalibratedHours:
+    """Calibrated hourly values with their lineage; arrays of one length."""
+
+    raw: Hours
+    value: Floats  # NaN where there is no raw value or no calibration
+    u: Floats  # standard uncertainty, in the quantity's unit
+    lower: Floats  # 90 % interval
+    upper: Floats
+    flag: NDArray[np.uint8]
+    tests: NDArray[np.int32]
+    record: list[str | None]  # id of the calibration record behind each value
+
+
+def hour_grid(after: int, until: int) -> NDArray[np.int64]:
+    """The ends of all whole hours that lie within (after, until]."""
+    first = -(-after // HOUR) + 1
+    return np.arange(first, until // HOUR + 1, dtype=np.int64) * HOUR
+
+
+def hourly(values: Values, quantity: str, grid: NDArray[np.int64]) -> Hours:
+    """Hourly values after the quantity's averaging rule, from values of an hour or shorter.
+
+    A value that failed a test is left out, as if it had not been measured.
+    """
+    rule = QUANTITIES[quantity].averaging if quantity in QUANTITIES else Averaging.MEAN
+    if rule is Averaging.NONE:
+        raise UsageError(
+            f"An hourly {quantity} cannot be had from the {quantity} of minutes: percentiles do not average.",
+            "Ask for the values as measured with --every minute, or for laeq.",
+        )
+    n = len(grid)
+    use = (values.flag < Flag.FAIL) & (values.dt <= HOUR)
+    index = -(-values.t[use] // HOUR) - (grid[0] // HOUR if n else 0)
+    inside = (index >= 0) & (index < n)
+    index = index[inside]
+    value, weight = values.value[use][inside], values.dt[use][inside].astype(np.float64)
+    seconds = np.bincount(index, weight, n)[:n]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if rule is Averaging.MEAN:
+            result = np.bincount(index, weight * value, n)[:n] / seconds
+        elif rule is Averaging.ENERGY_MEAN:
+            # 10 lg of the mean of 10^(L/10), ISO 1996-1
+            result = 10 * np.log10(np.bincount(index, weight * 10 ** (value / 10), n)[:n] / seconds)
+        else:
+            extreme = np.maximum if rule is Averaging.MAXIMUM else np.minimum
+            result = np.full(n, -np.inf if rule is Averaging.MAXIMUM else np.inf)
+            extreme.at(result, index, value)
+    coverage = np.minimum(seconds / HOUR, 1.0)
+    enough = coverage >= MIN_COVERAGE
+    flag = np.zeros(n, np.uint8)
+    np.maximum.at(flag, index, values.flag[use][inside])
+    tests = np.zeros(n, np.int32)
+    np.bitwise_or.at(tests, index, values.tests[use][inside])
+    return Hours(
+        t=grid,
+        value=np.where(enough, result, np.nan),
+        coverage=coverage,
+        flag=np.where(enough, flag, Flag.MISSING).astype(np.uint8),
+        tests=np.where(enough, tests, tests | Test.COVERAGE).astype(np.int32),
+    )
+
+
+def read_hours(store: Store, source: str, quantity: str, grid: NDArray[np.int64]) -> Hours:
+    """The hours of a grid, from what a store holds of a device or station."""
+    after, until = (int(grid[0]) - HOUR, int(grid[-1])) if len(grid) else (0, 0)
+    return hourly(store.read(source, quantity, after, until), quantity, grid)
+
+
+def sensor_hours(
+    store: Store, device: str, quantity: str, covariates: tuple[str, ...], grid: NDArray[np.int64]
+) -> tuple[Hours, dict[str, Floats]]:
+    """A device's raw hours, and the arrays that a calibration works on: raw and its covariates by name."""
+    raw = read_hours(store, device, quantity, grid)
+    inputs = {"raw": raw.value}
+    for name in covariates:
+        inputs[name] = read_hours(store, device, name, grid).value
+    return raw, inputs
+
+
+def calibrated(
+    store: Store, registry: Registry, device: str, quantity: str, grid: NDArray[np.int64], *, as_of: int | None = None
+) -> CalibratedHours:
+    """The calibrated hours of a grid, with the records that were assigned at the moment `as_of` (None: now).
+
+    Where several assignments hold for an hour, the one that was made last counts.
+    """
+    # One hour more before the first, for models that look at the hour before.
+    wide = np.concatenate([grid[:1] - HOUR, grid])
+    which = np.full(len(grid), -1)
+    records: list[calibration.Record] = []
+    ids: list[str] = []
+    for assignment in registry.assignments(device, quantity, as_of=as_of):
+        if assignment.record not in ids:
+            ids.append(assignment.record)
+            records.append(calibration.Record.from_json(registry.calibration(assignment.record)))
+        starts = grid - HOUR >= assignment.start
+        ends = True if assignment.until is None else grid <= assignment.until
+        which[starts & ends] = ids.index(assignment.record)
+    covariates = tuple(sorted({name for record in records for name in record.covariates}))
+    raw_wide, inputs = sensor_hours(store, device, quantity, covariates, wide)
+    raw = Hours(wide[1:], raw_wide.value[1:], raw_wide.coverage[1:], raw_wide.flag[1:], raw_wide.tests[1:])
+    value, u, lower, upper = (np.full(len(grid), np.nan) for _ in range(4))
+    flag, tests = np.full(len(grid), Flag.MISSING, np.uint8), raw.tests.copy()
+    for i, record in enumerate(records):
+        here = which == i
+        if not here.any():
+            continue
+        found = _apply(record, inputs, wide)
+        for target, source in ((value, found.value), (u, found.u), (lower, found.lower), (upper, found.upper)):
+            target[here] = source[1:][here]
+        outside = found.outside[1:][here]
+        tests[here] |= np.where(outside, np.int32(Test.ENVELOPE), np.int32(0))
+        judged = np.where(outside, np.maximum(raw.flag[here], Flag.SUSPECT), raw.flag[here])
+        flag[here] = np.where(np.isnan(value[here]), Flag.MISSING, judged)
+    record_of = [ids[i] if i >= 0 and not np.isnan(v) else None for i, v in zip(which, value, strict=True)]
+    return CalibratedHours(raw, value, u, lower, upper, flag, tests, record_of)
+
+
+def _apply(
+    record: calibration.Record, inputs: Mapping[str, Floats], t: NDArray[np.int64]
+) -> calibration.Calibrated:
+    needed = {name: inputs[name] for name in ("raw", *record.covariates)}
+    return calibration.apply(record, needed, t)
