@@ -113,7 +113,9 @@ def _broker(settings: Settings) -> Finding:
     try:
         socket.create_connection((host, port), timeout=5).close()
     except OSError as error:
-        return Finding("broker", False, f"{host}:{port} does not answer: {error}", "Start it, or correct the setting broker.")
+        return Finding(
+            "broker", False, f"{host}:{port} does not answer: {error}", "Start it, or correct the setting broker."
+        )
     return Finding("broker", True, f"{host}:{port} answers")
 
 

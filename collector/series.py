@@ -157,8 +157,6 @@ def calibrated(
     return CalibratedHours(raw, value, u, lower, upper, flag, tests, record_of)
 
 
-def _apply(
-    record: calibration.Record, inputs: Mapping[str, Floats], t: NDArray[np.int64]
-) -> calibration.Calibrated:
+def _apply(record: calibration.Record, inputs: Mapping[str, Floats], t: NDArray[np.int64]) -> calibration.Calibrated:
     needed = {name: inputs[name] for name in ("raw", *record.covariates)}
     return calibration.apply(record, needed, t)

@@ -14,7 +14,9 @@ from collector.settings import Settings, is_secret, load
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), metavar="DIR", help="Where the data lie. [citimeasure-data]")
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings; citimeasure.toml if it is there.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings; citimeasure.toml if it is there."
+)
 @click.option("--settings", "show_settings", is_flag=True, help="Show every setting, its value and where it is from.")
 @output_option
 def doctor(folder: Path | None, config: Path | None, show_settings: bool, output: str) -> None:

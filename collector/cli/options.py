@@ -46,7 +46,10 @@ def with_settings(*names: str) -> Callable[[F], F]:
             flag, extra = _SETTING_OPTIONS[name]
             wrapped = click.option(flag, name, **extra)(wrapped)
         wrapped = click.option(
-            "--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings; citimeasure.toml if it is there."
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Settings; citimeasure.toml if it is there.",
         )(wrapped)
         wrapped = click.option(
             "--folder", type=click.Path(path_type=Path), metavar="DIR", help="Where the data lie. [citimeasure-data]"

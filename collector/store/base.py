@@ -23,7 +23,7 @@ class Row(NamedTuple):
     quantity: str
     t: int  # end of the interval, s since 1970, UTC
     dt: int  # length of the interval [s]
-    value: float  # in the quantity's unit
+    value: float  # in the quantity's unit; finite, and the sign of a zero is not kept
     flag: int  # QARTOD: 1 pass, 2 not evaluated, 3 suspect, 4 fail
     tests: int  # bits of collector.judge.Test
 

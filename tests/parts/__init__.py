@@ -21,7 +21,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -168,12 +168,21 @@ class Influx(Server):
                     raise
                 time.sleep(0.05)
 
+    def _post(self, path: str, body: dict[str, object], **headers: str) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json", **headers}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())  # type: ignore[no-any-return]
+
+    def new_bucket(self, name: str) -> str:
+        """An empty bucket of a name."""
+        self._post("/api/v2/buckets", {"orgID": self.org_id, "name": name}, Authorization=f"Token {self.token}")
+        return name
+
     def set_up(self) -> None:
-        body = {"username": "test", "password": "test-password", "org": self.org, "bucket": self.bucket, "token": self.token}
-        request = urllib.request.Request(
-            f"{self.url}/api/v2/setup", json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        urllib.request.urlopen(request, timeout=30).close()
+        body: dict[str, object] = {"username": "test", "password": "test-password", "token": self.token}
+        made = self._post("/api/v2/setup", {**body, "org": self.org, "bucket": self.bucket})
+        self.org_id = str(made["org"]["id"])
 
 
 @contextmanager
@@ -216,7 +225,18 @@ def postgres() -> Iterator[str]:
             os.chown(home, user.pw_uid, user.pw_gid)
             options = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         cluster = home / "cluster"
-        initdb = [str(binaries / "initdb"), "-D", str(cluster), "-U", "citimeasure", "-A", "trust", "--no-sync", "-E", "UTF8"]
+        initdb = [
+            str(binaries / "initdb"),
+            "-D",
+            str(cluster),
+            "-U",
+            "citimeasure",
+            "-A",
+            "trust",
+            "--no-sync",
+            "-E",
+            "UTF8",
+        ]
         subprocess.run(initdb, check=True, capture_output=True, cwd=home, **options)  # type: ignore[call-overload]
         command = [str(binaries / "postgres"), "-D", str(cluster), "-p", str(port), "-k", folder, "-F"]
         command += ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=50"]

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The embedded store: one SQLite file, nothing to install.
+
+A row for each value, clustered by series and time, so that a series is read from consecutive pages. WAL lets any number
+of processes read while one writes; synchronous FULL makes a write durable when it returns.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+
+from collector.errors import SettingError, StoreRefused, StoreUnavailable
+from collector.store.base import Row, Series, Values
+
+FILE = "values.sqlite"
+SCHEMA_VERSION = 1
+_SCHEMA = (
+    "CREATE TABLE series (no INTEGER PRIMARY KEY, source TEXT NOT NULL, quantity TEXT NOT NULL,"
+    " UNIQUE (source, quantity))",
+    "CREATE TABLE value (series INTEGER NOT NULL, t INTEGER NOT NULL, dt INTEGER NOT NULL, value REAL NOT NULL,"
+    " flag INTEGER NOT NULL, tests INTEGER NOT NULL, PRIMARY KEY (series, t)) WITHOUT ROWID",
+)
+UPSERT = "INSERT OR REPLACE INTO value (series, t, dt, value, flag, tests) VALUES (?, ?, ?, ?, ?, ?)"
+# Long readers keep the log from being folded into the file, so a long series is read in short transactions.
+_PAGE = 200_000
+_DTYPE = np.dtype([("t", "i8"), ("dt", "i4"), ("value", "f8"), ("flag", "u1"), ("tests", "i4")])
+
+
+class SqliteStore:
+    """Implements collector.store.base.Store on `folder/values.sqlite`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        self._numbers: dict[tuple[str, str], int] = {}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable(error) from error
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA cache_size = -65536")
+            self._open_schema()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise self._unusable(error) from error
+        except SettingError:
+            self._db.close()
+            raise
+
+    def _unusable(self, error: Exception) -> SettingError:
+        return SettingError(
+            f"The store {self.path} cannot be opened: {error}.",
+            "Check that the folder exists and may be written, and that the file is a store of citimeasure.",
+        )
+
+    def _open_schema(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            self._db.execute("BEGIN IMMEDIATE")
+            if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:  # nobody was quicker
+                for statement in _SCHEMA:
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._db.execute("COMMIT")
+        elif version != SCHEMA_VERSION:
+            raise SettingError(
+                f"The store {self.path} has schema {version}; this program knows schema {SCHEMA_VERSION}.",
+                "Use the version of citimeasure that made it, or a newer one.",
+            )
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """One durable transaction for all rows; the last of one key counts."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(UPSERT, self._sorted(rows))
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._numbers.clear()  # a series that was new is gone again
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.IntegrityError as error:  # NaN, which SQLite takes for NULL
+            raise StoreRefused(f"The store {self.path} refused a value: {error}.") from error
+        except sqlite3.DatabaseError as error:
+            raise StoreUnavailable(
+                f"The store {self.path} cannot be written: {error}.", "Make room on its disk, or free its lock."
+            ) from error
+
+    def _sorted(self, rows: Sequence[Row]) -> list[tuple[int, int, int, float, int, int]]:
+        """Rows in the order of the table, so that neighbours fall into the same page."""
+        numbers = self._numbers
+        keyed = []
+        for source, quantity, t, dt, value, flag, tests in rows:
+            no = numbers.get((source, quantity))
+            if no is None:
+                no = self._number(source, quantity)
+            keyed.append((no, t, dt, value, flag, tests))
+        keyed.sort(key=itemgetter(0, 1))  # stable: a later row of one key stays later
+        return keyed
+
+    def _number(self, source: str, quantity: str) -> int:
+        key = (source, quantity)
+        row = self._db.execute("SELECT no FROM series WHERE source = ? AND quantity = ?", key).fetchone()
+        if row is None:
+            self._db.execute("INSERT INTO series (source, quantity) VALUES (?, ?)", key)
+            row = self._db.execute("SELECT last_insert_rowid()").fetchone()
+        self._numbers[key] = int(row[0])
+        return self._numbers[key]
+
+    def read(self, source: str, quantity: str, after: int, until: int) -> Values:
+        """The values with after < t <= until, in order of time."""
+        key = (source, quantity)
+        found = self._db.execute("SELECT no FROM series WHERE source = ? AND quantity = ?", key).fetchone()
+        pages: list[np.ndarray[tuple[int], np.dtype[np.void]]] = []
+        while found is not None:
+            rows = self._db.execute(
+                "SELECT t, dt, value, flag, tests FROM value WHERE series = ? AND t > ? AND t <= ? ORDER BY t LIMIT ?",
+                (found[0], after, until, _PAGE),
+            ).fetchall()
+            pages.append(np.array(rows, _DTYPE))
+            if len(rows) < _PAGE:
+                break
+            after = rows[-1][0]
+        table = np.concatenate(pages) if pages else np.empty(0, _DTYPE)
+        columns = (np.ascontiguousarray(table[name]) for name in ("t", "dt", "value", "flag", "tests"))
+        return Values(*columns)
+
+    def series(self, source: str | None = None) -> list[Series]:
+        """What there is, in order of source and quantity; series without values are left out."""
+        where, args = ("WHERE source = ?", (source,)) if source is not None else ("", ())
+        query = (
+            "SELECT source, quantity, (SELECT count(*) FROM value WHERE series = no),"
+            " (SELECT min(t) FROM value WHERE series = no), (SELECT max(t) FROM value WHERE series = no)"
+            f" FROM series {where} ORDER BY source, quantity"
+        )
+        return [Series(*row) for row in self._db.execute(query, args) if row[2]]
+
+    def close(self) -> None:
+        """Closes the file; what was written stays."""
+        self._db.close()
