@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 import calibration
 from collector.errors import UsageError
 from collector.judge import Flag, Test
+from collector.moments import HOUR
 from collector.quantities import QUANTITIES, Averaging
 from collector.registry import Registry
 from collector.store.base import Store, Values
 
-HOUR = 3600
 MIN_COVERAGE = 0.75
 
 Floats = NDArray[np.float64]

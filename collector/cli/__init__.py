@@ -72,7 +72,7 @@ class Commands(click.Group):
 @click.option("-v", "--verbose", is_flag=True, help="Say more.")
 @click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
 @click.pass_context
-def cli(ctx: click.Context, **_: Any) -> None:
+def cli(ctx: click.Context, /, **_: Any) -> None:
     """Citizens' measurements of air and noise: collected, calibrated, open.
 
     \b

@@ -5,20 +5,23 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from collector.errors import SettingError
+from collector.moments import parse_moment, parse_span
 from collector.settings import Settings, load
+
+if TYPE_CHECKING:
+    from collector.registry import Registry
+    from collector.store.base import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,10 +54,9 @@ def with_settings(*names: str) -> Callable[[F], F]:
             metavar="FILE",
             help="Settings; citimeasure.toml if it is there.",
         )(wrapped)
-        wrapped = click.option(
+        return click.option(  # type: ignore[no-any-return]
             "--folder", type=click.Path(path_type=Path), metavar="DIR", help="Where the data lie. [citimeasure-data]"
         )(wrapped)
-        return wrapped  # type: ignore[no-any-return]
 
     return decorate
 
@@ -69,7 +71,22 @@ def need_folder(settings: Settings) -> Settings:
     return settings
 
 
-class Moment(click.ParamType):
+@contextmanager
+def opened(settings: Settings) -> Iterator[tuple[Store, Registry]]:
+    """The store that answers questions, and the registry."""
+    from collector.registry import Registry
+    from collector.store import open_store
+
+    need_folder(settings)
+    with Registry(settings.registry_url) as registry:
+        store = open_store(settings.stores[0], settings)
+        try:
+            yield store, registry
+        finally:
+            store.close()
+
+
+class Moment(click.ParamType[int]):
     """A moment as ISO 8601; UTC where it names no zone. Becomes whole seconds since 1970."""
 
     name = "TIME"
@@ -77,16 +94,13 @@ class Moment(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        if value == "now":
-            return int(time.time())
         try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
+            return parse_moment(value)
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is no time; write 2026-03-01, 2026-03-01T14:00 (UTC) or 2026-03-01T14:00+01:00.")
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-class Span(click.ParamType):
+class Span(click.ParamType[int]):
     """A length of time such as 24h, 7d or 90m, in seconds."""
 
     name = "SPAN"
@@ -94,10 +108,10 @@ class Span(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        found = re.fullmatch(r"(\d+)([mhdw])", value)
-        if not found or int(found[1]) == 0:
+        try:
+            return parse_span(value)
+        except ValueError:
             self.fail(f"{value!r} is no length of time; write 90m, 24h, 7d or 2w.")
-        return int(found[1]) * {"m": 60, "h": 3600, "d": 86400, "w": 604800}[found[2]]
 
 
 def period_options(function: F) -> F:
@@ -116,8 +130,7 @@ def period_options(function: F) -> F:
     wrapped: Any = call
     wrapped = click.option("--last", type=Span(), help="Instead of --from: the last 24h, 7d, ...")(wrapped)
     wrapped = click.option("--to", "end", type=Moment(), help="Until then (UTC unless it names a zone).")(wrapped)
-    wrapped = click.option("--from", "start", type=Moment(), help="From then (UTC unless it names a zone).")(wrapped)
-    return wrapped  # type: ignore[no-any-return]
+    return click.option("--from", "start", type=Moment(), help="From then (UTC unless it names a zone).")(wrapped)  # type: ignore[no-any-return]
 
 
 def output_option(function: F) -> F:
@@ -151,6 +164,8 @@ def emit(records: Iterable[Record], output: str, *, title: str = "", notes: Iter
 
 
 def _emit_csv(records: Iterable[Record]) -> None:
+    from collector.export.cells import cell
+
     writer: Any = None
     for record in records:
         if writer is None:
@@ -174,26 +189,12 @@ def _emit_table(records: list[Record], title: str) -> None:
     console.print(table)
 
 
-def cell(value: Any) -> str:
-    """A value as it stands in a CSV file: nothing for missing, floats so that they read back exactly."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else str(value)
-
-
 def _short(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.2f}" if isinstance(value, float) else str(value)
-
-
-def iso(t: int) -> str:
-    """Seconds since 1970 as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @contextmanager

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`citimeasure device`: register kits, say where they hang, and see how they do."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import click
+
+from collector.cli.options import Moment, emit, need_folder, opened, output_option, with_settings
+from collector.moments import iso
+from collector.settings import Settings
+
+
+@click.group()
+def device() -> None:
+    """Register kits and see how they do."""
+
+
+@device.command()
+@with_settings()
+@click.option("--id", "id_", metavar="ID", help="A name of your own: 6 to 32 of a-z, 0-9 and hyphens. [random]")
+@click.option("--model", default="kit-1", show_default=True, help="What kind of kit it is.")
+@click.option("--from", "start", type=Moment(), default="now", help="Since when it hangs at its place. [now]")
+@click.option("--place", nargs=2, type=float, metavar="LAT LON", help="Where; kept here only, published on a grid.")
+@click.option("--grid", type=click.Choice(["100m", "1km", "none"]), default="100m", show_default=True)
+@click.option("--exposure", type=click.Choice(["outdoor", "indoor"]), default="outdoor", show_default=True)
+@click.option("--height", type=float, metavar="M", help="Above the ground.")
+@click.option(
+    "--environment",
+    type=click.Choice(["unknown", "background", "traffic", "industrial", "rural"]),
+    default="unknown",
+    show_default=True,
+)
+@click.option("--zone", default="Europe/Amsterdam", show_default=True, help="Civil time at the place.")
+def add(
+    settings: Settings, id_: str | None, model: str, start: int, place: tuple[float, float] | None, **where: Any
+) -> None:
+    """Register a kit, and where it hangs. Prints its id.
+
+    Messages that a kit sent before it was registered were kept, and are taken now.
+
+    \b
+    citimeasure device add --place 52.0907 5.1214 --height 2.5 --environment traffic
+    """
+    from collector.registry import Registry
+    from collector.service import prepare_folder
+
+    prepare_folder(settings.folder)
+    latitude, longitude = place if place else (None, None)
+    with Registry(settings.registry_url) as registry:
+        made = registry.add_device(model, id_)
+        registry.start_deployment(made.id, start, latitude=latitude, longitude=longitude, **where)
+    click.echo(made.id)
+
+
+@device.command("list")
+@with_settings()
+@output_option
+def list_(settings: Settings, output: str) -> None:
+    """Show all kits, where they hang (on their grid), and how much was taken of them."""
+    from collector.registry import Registry
+
+    need_folder(settings)
+    with Registry(settings.registry_url) as registry:
+        devices, deployments = registry.devices(), registry.deployments()
+    counters = _counters(settings)
+    last = {one.device: one for one in deployments}
+    rows = []
+    for one in devices:
+        where = last.get(one.id)
+        counts = counters.get(one.id, {})
+        rows.append(
+            {
+                "device": one.id,
+                "model": one.model,
+                "simulated": one.simulated,
+                "since": iso(where.start) if where else None,
+                "place": _place(where),
+                "environment": where.environment if where else None,
+                "taken": counts.get("taken", 0),
+                "refused": _refused(counts),
+            }
+        )
+    emit(rows, output, notes=[] if rows else ["No devices yet. `citimeasure device add` registers one."])
+
+
+@device.command()
+@with_settings()
+@click.argument("id_", metavar="DEVICE")
+@click.option("--rejections", default=10, show_default=True, help="How many of the latest refusals and notes to show.")
+@output_option
+def show(settings: Settings, id_: str, rejections: int, output: str) -> None:
+    """Show one kit: its places, its series, what was refused and why, its calibrations."""
+    from collector.message import readings_topic
+
+    with opened(settings) as (store, registry):
+        one = registry.device(id_)
+        deployments = registry.deployments(id_)
+        assignments = registry.assignments(id_)
+        series = store.series(id_)
+    spool = _spool(settings)
+    odd = spool.quarantined(readings_topic(id_), rejections) if spool else []
+    if spool:
+        spool.close()
+    places = [
+        {"from": iso(d.start), "to": iso(d.until) if d.until else None, "place": _place(d), "exposure": d.exposure,
+         "height": d.height, "environment": d.environment}
+        for d in deployments
+    ]  # fmt: skip
+    measured = [{"quantity": s.quantity, "values": s.n, "first": iso(s.first), "last": iso(s.last)} for s in series]
+    told = [
+        {"received": iso(q.received // 1000), "reason": q.reason, "kept": q.kept, "numbers": q.seqs, "detail": q.detail}
+        for q in odd
+    ]
+    used = [
+        {"quantity": a.quantity, "record": a.record[:12], "from": iso(a.start), "to": iso(a.until) if a.until else None,
+         "assigned": iso(a.created)}
+        for a in assignments
+    ]  # fmt: skip
+    counts = _counters(settings).get(id_, {})
+    if output != "table":
+        whole = {"device": id_, "model": one.model, "simulated": one.simulated, "counts": counts, "places": places,
+                 "series": measured, "refusals": told, "calibrations": used}  # fmt: skip
+        click.echo(json.dumps(whole, ensure_ascii=False, indent=1 if output == "json" else None))
+        return
+    click.echo(f"{id_}  model {one.model}{'  SIMULATED' if one.simulated else ''}")
+    newest = max((s.last for s in series), default=None)
+    if newest is not None:
+        click.echo(f"Last value {iso(newest)}, {_ago(int(time.time()) - newest)} ago.")
+    click.echo("Readings: " + (", ".join(f"{n} {name}" for name, n in counts.items()) or "none yet"))
+    for title, rows in (
+        ("Places", places), ("Series", measured), ("Calibrations", used), ("Refused or noted lately", told),
+    ):  # fmt: skip
+        if rows:
+            click.echo()
+            emit(rows, "table", title=title)
+
+
+def _spool(settings: Settings) -> Any:
+    from collector.ingest.spool import FILE, Spool
+
+    return Spool(settings.folder) if (settings.folder / FILE).exists() else None
+
+
+def _counters(settings: Settings) -> dict[str, dict[str, int]]:
+    spool = _spool(settings)
+    if spool is None:
+        return {}
+    try:
+        return spool.counters()  # type: ignore[no-any-return]
+    finally:
+        spool.close()
+
+
+_KEPT = ("taken", "duplicate", "late", "unknown_quantity")
+
+
+def _refused(counts: dict[str, int]) -> int:
+    return sum(n for name, n in counts.items() if name not in _KEPT)
+
+
+def _place(where: Any) -> str | None:
+    place = where.public_place if where else None
+    return f"{place[0]}, {place[1]}" if place else None
+
+
+def _ago(seconds: int) -> str:
+    for size, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {name}"
+    return f"{max(seconds, 0)} seconds"
