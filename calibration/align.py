@@ -64,9 +64,7 @@ def check_hours(t: ArrayLike) -> Ints:
     """
     labels = np.asarray(t)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise BadInput(
-            "Times must be one row of integer seconds.", "Give the ends of the hours, in seconds since 1970."
-        )
+        raise BadInput("Times must be one row of integer seconds.", "Give the ends of hours, in seconds since 1970.")
     labels = labels.astype(np.int64)
     if np.any(labels % HOUR) or np.any(np.diff(labels) <= 0):
         raise BadInput(
@@ -192,4 +190,5 @@ def _correlations(shifted: Floats, reference: Floats) -> Floats:
     a = shifted - shifted.mean(axis=1, keepdims=True)
     b = reference - reference.mean()
     norm = np.sqrt((a * a).sum(axis=1) * (b * b).sum())
-    return np.divide(a @ b, norm, out=np.zeros(len(a)), where=norm > 0)
+    result: Floats = np.divide(a @ b, norm, out=np.zeros(len(a)), where=norm > 0)
+    return result

@@ -28,7 +28,7 @@ def day_blocks(days: Ints) -> list[Ints]:
 
 def days_apart(days: Ints, block: Ints) -> Bools:
     """Which days lie with a whole day between them and the block."""
-    return (days < block[0] - 1) | (days > block[-1] + 1)
+    return np.asarray((days < block[0] - 1) | (days > block[-1] + 1))
 
 
 def folds(t: Ints) -> Iterator[tuple[Bools, Bools]]:

@@ -101,7 +101,7 @@ class Total:
     def squared_error(self, b: Floats) -> Floats:
         """Sum of squared residuals of these days under coefficients b (..., p), never below zero."""
         fitted = np.einsum("...i,...ij,...j->...", b, self.xx, b)
-        return np.maximum(self.yy - 2 * np.einsum("...i,...i->...", b, self.xy) + fitted, 0.0)
+        return np.asarray(np.maximum(self.yy - 2 * np.einsum("...i,...i->...", b, self.xy) + fitted, 0.0))
 
 
 def daily_statistics(t: Ints, x: NDArray[np.floating], y: NDArray[np.floating]) -> DailyStatistics:

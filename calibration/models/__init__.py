@@ -33,7 +33,5 @@ def model_from_json(data: Mapping[str, Any]) -> Fitted:
     """A fitted model from what its `to_json` gave."""
     name = data.get("name")
     if name not in MODELS:
-        raise BadRecord(
-            f"This record uses the model {name!r}, which this version does not have.", "Update citimeasure."
-        )
+        raise BadRecord(f"This record uses the model {name!r}, which this version lacks.", "Update citimeasure.")
     return MODELS[str(name)].from_json(data)

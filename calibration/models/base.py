@@ -58,7 +58,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Envelope:
-    """What the co-location has seen: a range per feature, its 0.5 and 99.5 % quantiles widened by 10 % of their span."""
+    """What the co-location has seen: per feature its 0.5 and 99.5 % quantiles, widened by 10 % of their span."""
 
     features: tuple[str, ...]
     low: Row
@@ -101,6 +101,10 @@ class Prediction(NamedTuple):
     clamped: Bools
     outside: Floats
 
+    def rows(self, mask: Bools) -> Prediction:
+        """A part of the hours."""
+        return Prediction(self.value[mask], self.u_model[mask], self.clamped[mask], self.outside[mask])
+
 
 @dataclass(frozen=True)
 class Fitted(ABC):
@@ -125,7 +129,7 @@ class Fitted(ABC):
 
     @abstractmethod
     def estimate(self, features: Mapping[str, Floats]) -> Estimate:
-        """Value and parameter uncertainty; elementwise in a fixed order, so that a part equals the part of the whole."""
+        """Value and parameter uncertainty, each hour by itself in a fixed order: a slice gives a slice."""
 
     def apply(self, features: Mapping[str, Floats]) -> Prediction:
         """Value, uncertainty of the parameters, guard and distance from the envelope.
