@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`make bench`: every speed as a ratio with its rival in the same run, and the memory, into build/bench.json."""
+
+from __future__ import annotations
+
+from tests.bench import ingest, memory, start, store
+from tests.bench.table import finish
+
+
+def main() -> None:
+    finish([*ingest.measure(), *store.measure(), *start.measure(), *memory.measure()], "bench.json")
+
+
+if __name__ == "__main__":
+    main()
