@@ -49,30 +49,38 @@ class Region:
     background: Array  # PM2.5 [µg/m³]
     coarse: Array  # PM10 - PM2.5 of the background [µg/m³]
     episodes: tuple[Episode, ...]
+    scattering: Array  # how much light these particles scatter, relative to usual ones of the same mass
+    uptake: Array  # how much water they take up, relative to usual ones
     stagnation: Array  # what a source's smoke is multiplied with: more when the wind is weak
 
 
 def draw_region(seed: int, t: Times, when: Civil, weather: Weather) -> Region:
     """Background and episodes.
 
-    ln background = ln 7 + 0.4 z + sum of bells: z is noise with a memory of 36 h; a bell is an episode of two to five
-    days when air stands still over the continent, once in ten days on average, times 1.6 to 3 at its height.
+    ln background = ln 7 + 0.4 z + the highest of the bells. z is noise with a memory of 36 h; a bell is an episode of
+    two to five days when air stands still over the continent, once in ten days on average, times 1.6 to 3 at
+    its height. Particles from other lands scatter light otherwise, and take up more water or less: both drift by a
+    fifth or so within a day or two, for all optical sensors alike, and no calibration can know it.
     """
     rng = stream(seed, 20)
     days = (t[-1] - t[0]) / DAY
     log_background = np.log(MEDIAN_BACKGROUND) + 0.4 * slow(rng, t, 36)
+    standstill = np.zeros(len(t))
     for _ in range(rng.poisson(days / 10)):
         middle, width = rng.uniform(t[0], t[-1]), rng.uniform(0.6, 1.3) * DAY
-        log_background += rng.uniform(0.5, 1.1) * np.exp(-0.5 * ((t - middle) / width) ** 2)
+        bell = rng.uniform(0.5, 1.1) * np.exp(-0.5 * ((t - middle) / width) ** 2)
+        standstill = np.maximum(standstill, bell)
     episodes = tuple(
         Episode(rng.uniform(t[0], t[-1]), rng.uniform(0.5, 1.8) * HOUR, rng.uniform(6, 25))
         for _ in range(rng.poisson(days / 3))
     )
     night = 1 + 0.5 * bump(when.hour, 2, 4)  # the mixing layer is shallow at night
     return Region(
-        background=np.exp(log_background),
+        background=np.exp(log_background + standstill),
         coarse=4 * np.exp(0.4 * slow(rng, t, 24)),
         episodes=episodes,
+        scattering=np.exp(0.15 * slow(stream(seed, 21), t, 30)),
+        uptake=np.exp(0.25 * slow(stream(seed, 22), t, 40)),
         stagnation=np.clip(night * 4 / weather.wind_speed, 0.4, 3),
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import random
+import resource
 import selectors
 import threading
 import time
@@ -100,8 +101,8 @@ class Fleet:
     ) -> bool:
         """Sends until all is acknowledged or rejected (or only sent); False if `timeout` [s] or `stop` came before.
 
-        The first connection must succeed (BrokerError); later ones are tried again until the end. `progress` is
-        called with the readings that are settled and all there will be.
+        A fleet runs once. The first connection must succeed (BrokerError); later ones are tried again until the end.
+        `progress` is called with the readings that are settled and all there will be.
         """
         self._started = time.monotonic()
         deadline = math.inf if timeout is None else self._started + timeout
@@ -211,6 +212,7 @@ class Fleet:
         if not sending.connections:
             login = Login(host, port, tls, sending.username, sending.password, sending.ca_file)
             return {Link(login, list(self._by_topic), self._on_ack): list(self._outboxes)}
+        _allow_files(len(self._outboxes))
         links = {}
         for device in self._outboxes:
             own = sending.passwords.get(device)
@@ -236,3 +238,17 @@ class Fleet:
                 self._selector.unregister(known)
             link.close()
         self._selector.close()
+
+
+def _allow_files(connections: int) -> None:
+    """Lifts this process's soft limit on open files, often 1024, where many kits have a connection each."""
+    wanted = connections + 256
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= wanted or soft == resource.RLIM_INFINITY:
+        return
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise UsageError(
+            f"{connections} connections need more open files than the {hard} that this process may have.",
+            "Raise the limit (`ulimit -Hn`), let fewer kits connect, or let all share one connection.",
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

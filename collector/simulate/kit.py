@@ -58,7 +58,7 @@ def draw_sensors(rng: Generator) -> Sensors:
     )
 
 
-def humid_growth(humidity: Array, kappa: float) -> Array:
+def humid_growth(humidity: Array, kappa: Array | float) -> Array:
     """How much more an optical sensor sees in humid air: 1 + (kappa / 1.65) a / (1 - a), a = humidity / 100.
 
     The kappa-Köhler form of Crilley et al. 2018, doi:10.5194/amt-11-709-2018, eq. 5; 1.65 g/cm³ is the density of dry
@@ -136,12 +136,14 @@ class Kit:
         """What the sensors would show of each minute, before the noise of single readings."""
         own, city = self.sensors, self.city
         age = (city.t - city.start) / (30 * DAY)
-        seen = own.gain * (1 + own.drift * age) * humid_growth(truth["humidity"], own.kappa)
-        wander = np.exp(0.03 * coloured(rng, len(city.t), 90))
+        inside = lagged(truth["temperature"], 8) + own.warmth
+        dried = relative_humidity(inside, city.weather.dew_point)  # a warm box dries the air, though not much
+        growth = humid_growth(dried, own.kappa * city.region.uptake)
+        seen = own.gain * (1 + own.drift * age) * city.region.scattering * growth
+        wander = np.exp(0.04 * coloured(rng, len(city.t), 90))
         pm25 = seen * wander * truth["pm25"]
         coarse = 0.45 * own.gain * (truth["pm10"] - truth["pm25"])  # such sensors miss most large particles
-        inside = lagged(truth["temperature"], 8) + own.warmth
-        humidity = lagged(relative_humidity(inside, city.weather.dew_point), 2) + own.humidity_offset
+        humidity = lagged(dried, 2) + own.humidity_offset
         sensed = {
             "pm1": lagged(seen * truth["pm1"], own.lag) + own.offset,
             "pm25": lagged(pm25, own.lag) + own.offset,
