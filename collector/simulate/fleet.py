@@ -40,8 +40,10 @@ class Sending:
 
     broker: str  # mqtt://HOST:PORT or mqtts://HOST:PORT
     username: str = ""
-    password: str = ""
-    passwords: Mapping[str, str] = field(default_factory=dict)  # with `connections`: device to its own password
+    password: str = field(default="", repr=False)
+    passwords: Mapping[str, str] = field(
+        default_factory=dict, repr=False
+    )  # with `connections`: device to its own password
     ca_file: str = ""
     connections: bool = False  # one for each kit, instead of one for all
     speed: float | None = None
@@ -60,6 +62,8 @@ class Fleet:
             if source.device in self._outboxes:
                 raise UsageError(f"Two kits are named {source.device}.", "Give each its own id.")
             self._outboxes[source.device] = Outbox(source, sending.pace, live=live, clock=clock)
+        if not self._outboxes:
+            raise UsageError("There is no kit to send for.", "Simulate at least one, or name a recording.")
         self._by_topic = {ack_topic(device): outbox for device, outbox in self._outboxes.items()}
         self._links = self._make_links()
         self._link_of = {device: link for link, devices in self._links.items() for device in devices}

@@ -123,8 +123,8 @@ class Outbox:
             self.counts.errors["unreadable"] += 1
             return
         if ack.error is not None:
-            self.counts.errors[ack.error] += 1
-        self.counts.noted.update(ack.noted.values())
+            self.counts.errors[str(ack.error)] += 1
+        self.counts.noted.update(map(str, ack.noted.values()))
         if ack.boot is None:
             return
         for low, high in ack.seq:
@@ -134,7 +134,7 @@ class Outbox:
         for number, reason in ack.rejected.items():
             if number.isdecimal() and (ack.boot, int(number)) in self._where:
                 self._let_go(ack.boot, int(number))
-                self.counts.rejected[reason] += 1
+                self.counts.rejected[str(reason)] += 1
 
     def _draw(self, until: float) -> list[Made]:
         """The next readings of one boot that have ended, as many as go into a message."""

@@ -131,7 +131,13 @@ def test_a_broker_that_is_away_or_says_no_is_told(mosquitto, tmp_path, kits):
             Fleet(kits[:2], replace(sending, passwords={**own, kits[1].device: "wrong"})).run(timeout=10)
 
 
-def test_two_kits_of_one_name_are_refused(kits):
+def test_passwords_are_not_shown():
+    assert "secret" not in repr(Sending("mqtt://127.0.0.1:1883", "me", "secret-1", {"sim-0000": "secret-2"}))
+
+
+def test_no_kit_and_two_kits_of_one_name_are_refused(kits):
+    with pytest.raises(UsageError, match="no kit"):
+        Fleet([], Sending("mqtt://127.0.0.1:1883"))
     with pytest.raises(UsageError, match="sim-0000"):
         Fleet([kits[0], kits[0]], Sending("mqtt://127.0.0.1:1883"))
 
