@@ -142,11 +142,11 @@ def estimate_lag(t: Ints, sensor: Floats, reference: Floats) -> Lag:
     keeps perfect time. The jackknife leaves out one of eight parts in time.
     """
     log_sensor, log_reference = _logarithm(sensor), _logarithm(reference)
-    shifted = np.stack([shift(t, log_sensor, k) for k in range(-MAX_LAG, MAX_LAG + 1)])
+    shifted = np.stack([shift(t, log_sensor, k) for k in range(-MAX_LAG - 1, MAX_LAG + 2)])
     usable = np.isfinite(shifted).all(axis=0) & np.isfinite(log_reference)
     if usable.sum() < MIN_PAIRS:
         raise TooLittleData(
-            f"Only {usable.sum()} hours can be compared at lags of {MAX_LAG} hours to both sides; "
+            f"Only {usable.sum()} hours can be compared at lags of {MAX_LAG + 1} hours to both sides; "
             f"{MIN_PAIRS} are needed.",
             "Wait for more hours beside the station, or give the times as they are.",
         )
@@ -170,12 +170,11 @@ def estimate_lag(t: Ints, sensor: Floats, reference: Floats) -> Lag:
 
 def _vertex(correlation: Floats) -> float:
     """The lag of the highest correlation, between whole hours by a parabola [h]."""
-    best = int(np.argmax(correlation))
-    if best in (0, len(correlation) - 1):
-        return float(best - MAX_LAG)
+    best = 1 + int(np.argmax(correlation[1:-1]))  # the outermost lags are there as neighbours only
     before, peak, after = correlation[best - 1 : best + 2]
     curvature = before - 2 * peak + after
-    return float(best - MAX_LAG + (0.5 * (before - after) / curvature if curvature < 0 else 0.0))
+    offset = 0.5 * (before - after) / curvature if curvature < 0 else 0.0
+    return float(np.clip(best - 1 - MAX_LAG + offset, -MAX_LAG, MAX_LAG))
 
 
 def _logarithm(x: Floats) -> Floats:

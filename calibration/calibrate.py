@@ -110,9 +110,11 @@ def fit(
         If arrays or names do not fit.
     """
     t = check_hours(t)
+    training = _training(t, sensor, reference)
     lag = _found_lag(t, sensor, reference)
     alignment = Alignment(lag.hours, lag.sure, corrected=correct_lag and lag.hours != 0)
-    training = _training(t, sensor, reference, shift_hours=lag.hours if alignment.corrected else 0.0)
+    if alignment.corrected:
+        training = _training(t, sensor, reference, shift_hours=lag.hours)
     check_amount(training)
     chosen = choose(training) if model == "auto" else model_named(model)
     training = Training(
@@ -268,7 +270,7 @@ def _training(t: Ints, sensor: Mapping[str, Floats], reference: Floats, *, shift
 def _found_lag(t: Ints, sensor: Mapping[str, Floats], reference: Floats) -> Lag:
     try:
         return estimate_lag(t, sensor[RAW], np.asarray(reference, np.float64))
-    except (TooLittleData, KeyError):  # `_training` says what is missing; a lag is only good to know
+    except TooLittleData:  # a lag is good to know, and not needed
         return Lag(0.0, 0.0, 0.0, 0.0, 0.0, sure=False)
 
 

@@ -2,8 +2,8 @@
 """Sums that least squares needs, kept per day and sensor, so that windows and left-out blocks are additions.
 
 Features and a target come in; X'X, X'y and y'y per day go out, and coefficients for any set of days without another
-pass over the hours. Beside them: a robust line and the factor by which autocorrelation widens a covariance. The models
-and their penalties are fitted with these.
+pass over the hours. Beside them: a robust line, and a covariance for hours that depend on each other. The models and
+their penalties are fitted with these.
 """
 
 from __future__ import annotations
@@ -187,18 +187,39 @@ def _weighted_line(x: Floats, y: Floats, w: Floats) -> tuple[Floats, Floats]:
     return y_mean - slope * x_mean, slope
 
 
-def autocorrelation_factor(t: Ints, residual: Floats) -> float:
-    """By how much dependence between neighbouring hours widens the variance of a mean.
+def robust_covariance(t: Ints, score: Floats, bread: Floats) -> Floats:
+    """Covariance of coefficients that holds although neighbouring hours, and days, depend on each other.
+
+    Parameters
+    ----------
+    t : (n,) array
+        Ends of hours [s], strictly rising.
+    score : (n, p) array
+        Weight times residual times feature of every hour.
+    bread : (p, p) array
+        Inverse of the weighted X'X, penalty included.
+
+    Returns
+    -------
+    (p, p) array
 
     Notes
     -----
-    (1 + r) / (1 - r) with r the correlation of residuals one hour apart, held within 0 and 0.98.
+    bread M bread, with M from daily sums s_d of the scores: sum_l w_l sum_d (s_d s_(d-l)' + its transpose), Bartlett
+    weights w_l = 1 - l / (L + 1) and L = 4 (D / 100)^(2/9) + 1 days for D days.
+
+    References
+    ----------
+    Newey and West (1987), A simple, positive semi-definite, heteroskedasticity and autocorrelation consistent
+    covariance matrix, Econometrica 55, 703-708, doi:10.2307/1913610.
     """
-    pairs = np.flatnonzero(np.diff(t) == HOUR)
-    centred = residual - residual.mean()
-    variance = float((centred * centred).mean())
-    if len(pairs) < 2 or variance == 0:
-        return 1.0
-    r = float((centred[pairs] * centred[pairs + 1]).mean()) / variance
-    r = min(max(r, 0.0), 0.98)
-    return (1 + r) / (1 - r)
+    day = day_of(t) - day_of(t)[0]
+    daily = np.zeros((int(day[-1]) + 1, score.shape[1]))
+    np.add.at(daily, day, score)
+    lags = int(4 * (len(daily) / 100) ** (2 / 9)) + 1
+    meat = daily.T @ daily
+    for lag in range(1, min(lags, len(daily) - 1) + 1):
+        cross = daily[lag:].T @ daily[:-lag]
+        meat += (1 - lag / (lags + 1)) * (cross + cross.T)
+    covariance = bread @ meat @ bread
+    return np.asarray(0.5 * (covariance + covariance.T))

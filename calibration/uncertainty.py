@@ -93,7 +93,7 @@ class Spread:
         if a < _LEAST_SHARE * mean_size:
             a = _LEAST_SHARE * mean_size
             b = (mean_size - a) / mean_height
-        a = max(a, float(np.finfo(np.float64).tiny))  # a sensor that repeats its reference exactly
+        a = max(a, 1e-9 * (1.0 + mean_height))  # a sensor that repeats its reference exactly
         shape = cls(a, b, 1.0, 1.0, *u_reference)
         score = size / shape.scale(prediction)
         level = min(1.0, COVERAGE * (days + 1) / days)

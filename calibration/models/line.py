@@ -15,7 +15,7 @@ import numpy as np
 from calibration.align import Floats
 from calibration.features import RAW
 from calibration.models.base import Envelope, Estimate, Fitted, Training, quadratic_form, rows_of
-from calibration.stats import autocorrelation_factor, huber_line
+from calibration.stats import huber_line, robust_covariance
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,8 @@ class HuberLine(Fitted):
         intercept, slope, w = huber_line(x, y, training.day_weight(training.day))
         residual = y - intercept - slope * x
         design = np.stack([np.ones_like(x), x], axis=1)
-        # Sandwich of the weighted fit, widened for hours that depend on each other.
-        bread = np.linalg.pinv((design * w[:, None]).T @ design)
-        weighted = design * (w * residual)[:, None]
-        covariance = bread @ (weighted.T @ weighted) @ bread * autocorrelation_factor(training.t, residual)
+        bread = np.asarray(np.linalg.pinv((design * w[:, None]).T @ design), np.float64)
+        covariance = robust_covariance(training.t, design * (w * residual)[:, None], bread)
         return cls((RAW,), Envelope.of({RAW: x}), (float(intercept), float(slope)), rows_of(covariance))
 
     def estimate(self, features: Mapping[str, Floats]) -> Estimate:

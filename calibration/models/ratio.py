@@ -15,8 +15,8 @@ import numpy as np
 from calibration.align import Floats
 from calibration.errors import BadInput
 from calibration.features import RAW
-from calibration.models.base import Envelope, Estimate, Fitted, Training, quadratic_form
-from calibration.stats import autocorrelation_factor
+from calibration.models.base import Envelope, Estimate, Fitted, Training, quadratic_form, rows_of
+from calibration.stats import robust_covariance
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Ratio(Fitted):
             raise BadInput("The sensor's mean is not above zero, so no ratio exists.", "Use the model huber_line.")
         k = float((w * y).sum()) / sum_x
         residual = y - k * x
-        variance = float((w * residual * w * residual).sum()) / sum_x**2 * autocorrelation_factor(training.t, residual)
-        return cls((RAW,), Envelope.of({RAW: x}), (k,), ((variance,),))
+        covariance = robust_covariance(training.t, (w * residual)[:, None], np.array([[1 / sum_x]]))
+        return cls((RAW,), Envelope.of({RAW: x}), (k,), rows_of(covariance))
 
     def estimate(self, features: Mapping[str, Floats]) -> Estimate:
         x = features[RAW]

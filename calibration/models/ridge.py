@@ -71,16 +71,13 @@ class Ridge(Fitted):
 
         inverse = np.linalg.inv(total.xx[0] + total.count[0] * penalty * np.diag(shrunk))
         residual = training.y - design @ b
-        freedom = len(residual) - float(np.trace(inverse @ total.xx[0]))
-        variance = float(weight @ residual**2 / weight.sum()) * len(residual) / max(freedom, 1.0)
-        spread = variance * stats.autocorrelation_factor(training.t, residual)
-        covariance = inverse @ daily.total(day_weight**2).xx[0] @ inverse * spread
+        covariance = stats.robust_covariance(training.t, design * (weight * residual)[:, None], inverse)
         low, high = float(training.y.min()), float(training.y.max())
         return cls(
             features=names,
             envelope=Envelope.of(training.features),
             parameters=tuple(float(x) for x in b),
-            covariance=rows_of(0.5 * (covariance + covariance.T)),
+            covariance=rows_of(covariance),
             mean=mean,
             deviation=deviation,
             centre=centre,
