@@ -124,15 +124,18 @@ def daily_statistics(t: Ints, x: NDArray[np.floating], y: NDArray[np.floating]) 
     days = np.arange(day[0], day[-1] + 1, dtype=np.int64)
     place = (t - HOUR) // HOUR - 24 * day[0]  # hour on a grid of whole days
     shape = (x3.shape[0], len(days), 24)
-    good = np.isfinite(x3).all(axis=2) & np.isfinite(y2)
+    with np.errstate(invalid="ignore"):
+        # One sum per hour tells whether any of its numbers is missing, much faster than looking at each.
+        good = np.isfinite(x3 @ np.ones(x3.shape[2], x3.dtype) + y2)
     # A missing hour is a row of zeros: it adds nothing to any sum.
     design = np.zeros((shape[0], shape[1] * 24, x3.shape[2] + 1), dtype=x3.dtype)
-    design[:, place, :-1] = np.where(good[..., None], x3, 0)
-    design[:, place, -1] = np.where(good, y2, 0)
-    design = design.reshape(*shape, -1)
-    products = (np.swapaxes(design, 2, 3) @ design).astype(np.float64)
+    design[:, place, :-1] = x3
+    design[:, place, -1] = y2
     count = np.zeros((shape[0], shape[1] * 24))
     count[:, place] = good
+    design[count == 0] = 0
+    design = design.reshape(*shape, -1)
+    products = (np.swapaxes(design, 2, 3) @ design).astype(np.float64)
     return DailyStatistics(
         days,
         count.reshape(shape).sum(axis=2),
