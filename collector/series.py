@@ -8,7 +8,6 @@ Annex V). A calibrated value is computed when asked, from the raw one and the re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +22,7 @@ from collector.registry import Registry
 from collector.store.base import Store, Values
 
 MIN_COVERAGE = 0.75
+_MARGIN = 4  # [h]
 
 Floats = NDArray[np.float64]
 
@@ -125,8 +125,10 @@ def calibrated(
 
     Where several assignments hold for an hour, the one that was made last counts.
     """
-    # One hour more before the first, for models that look at the hour before.
-    wide = np.concatenate([grid[:1] - HOUR, grid])
+    # Some hours more on both sides: models look at the hour before, and a corrected lag moves values by up to four.
+    margin = np.arange(1, _MARGIN + 1) * HOUR
+    wide = np.concatenate([grid[:1] - margin[::-1], grid, grid[-1:] + margin]) if len(grid) else grid
+    inner = slice(_MARGIN, _MARGIN + len(grid))
     which = np.full(len(grid), -1)
     records: list[calibration.Record] = []
     ids: list[str] = []
@@ -139,24 +141,19 @@ def calibrated(
         which[starts & ends] = ids.index(assignment.record)
     covariates = tuple(sorted({name for record in records for name in record.covariates}))
     raw_wide, inputs = sensor_hours(store, device, quantity, covariates, wide)
-    raw = Hours(wide[1:], raw_wide.value[1:], raw_wide.coverage[1:], raw_wide.flag[1:], raw_wide.tests[1:])
+    raw = Hours(*(getattr(raw_wide, name)[inner] for name in ("t", "value", "coverage", "flag", "tests")))
     value, u, lower, upper = (np.full(len(grid), np.nan) for _ in range(4))
     flag, tests = np.full(len(grid), Flag.MISSING, np.uint8), raw.tests.copy()
     for i, record in enumerate(records):
         here = which == i
         if not here.any():
             continue
-        found = _apply(record, inputs, wide)
+        found = calibration.apply(record, inputs, wide)
         for target, source in ((value, found.value), (u, found.u), (lower, found.lower), (upper, found.upper)):
-            target[here] = source[1:][here]
-        outside = found.outside[1:][here]
+            target[here] = source[inner][here]
+        outside = found.outside[inner][here]
         tests[here] |= np.where(outside, np.int32(Test.ENVELOPE), np.int32(0))
         judged = np.where(outside, np.maximum(raw.flag[here], Flag.SUSPECT), raw.flag[here])
         flag[here] = np.where(np.isnan(value[here]), Flag.MISSING, judged)
     record_of = [ids[i] if i >= 0 and not np.isnan(v) else None for i, v in zip(which, value, strict=True)]
     return CalibratedHours(raw, value, u, lower, upper, flag, tests, record_of)
-
-
-def _apply(record: calibration.Record, inputs: Mapping[str, Floats], t: NDArray[np.int64]) -> calibration.Calibrated:
-    needed = {name: inputs[name] for name in ("raw", *record.covariates)}
-    return calibration.apply(record, needed, t)
