@@ -118,3 +118,22 @@ def test_a_ratio_needs_a_positive_mean() -> None:
     hours = training(simulate(10), "ratio")
     with pytest.raises(BadInput, match="no ratio"):
         MODELS["ratio"].fit(Training(hours.t, {"raw": -hours.features["raw"]}, hours.y))
+
+
+@every_model
+def test_late_training_hours_count_more(name: str) -> None:
+    town = simulate(180)
+    aged = np.arange(len(town.t)) >= len(town.t) // 2
+    town.sensor["raw"][aged] *= 0.8
+    later = town.part(len(town.t) - 240, len(town.t))
+    model = MODELS[name].fit(training(town, name))
+    value = model.apply(build(later.t, later.sensor, FEATURES).values).value
+    # The mean of both gains would be off by a tenth on either side.
+    assert abs(value.mean() / later.reference.mean() - 1) < 0.09
+
+
+def test_the_blend_is_the_mean_of_its_halves() -> None:
+    blend, hours = fitted("guarded_blend")
+    linear, interactions = fitted("ridge_linear")[0], fitted("ridge_interactions")[0]
+    halves = 0.5 * linear.apply(hours.features).value + 0.5 * interactions.apply(hours.features).value
+    np.testing.assert_allclose(blend.apply(hours.features).value, halves, rtol=1e-12)
