@@ -24,7 +24,7 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 	touch $@
 
 demo: $(VENV)/run.stamp  ## a month of a simulated neighbourhood through the real chain (FOLDER=... keeps it)
-	$(BIN)/citimeasure demo $(if $(FOLDER),--keep $(FOLDER))
+	$(BIN)/citimeasure demo $(if $(FOLDER),--folder $(FOLDER))
 
 test: $(VENV)/dev.stamp  ## every test that can run here
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
