@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 MAX_LINES = 400
-SPDX = re.compile(r"SPDX-License-Identifier:\s*([A-Za-z0-9.+-]+)")
+SPDX = re.compile(r"SPDX-License-Identifier:\s*([A-Za-z0-9.+-]*[A-Za-z0-9+])")
 # Licence texts themselves; a licence line in them would be a change to the text.
 TEXTS = ("LICENSE", "LICENSES/*")
 FENCE = re.compile(r"^(`{3,}|~{3,}).*?^\1`*\s*$", re.MULTILINE | re.DOTALL)
