@@ -19,7 +19,7 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
-from collector.errors import BrokerError
+from collector.errors import BrokerError, NetworkError
 from collector.ingest.intake import Intake
 from collector.message import SUBSCRIPTION
 from collector.settings import Settings, parse_address, parse_broker
@@ -43,6 +43,7 @@ class Link:
             self._host, self._port, self._tls = parse_broker(settings.broker)
         self._refused: str | None = None
         self._due = 0.0
+        self._registry_away = False
         self.on_ready: Callable[[], None] = lambda: None
         self._client = self._new_client()
 
@@ -130,7 +131,18 @@ class Link:
             if now >= next_misc:
                 next_misc = now + 1
                 self._client.loop_misc()
-                self._intake.refresh()
+                self._refresh()
+
+    def _refresh(self) -> None:
+        """Looks for new devices; a registry that is away for a while stops nobody who is known."""
+        try:
+            self._intake.refresh()
+        except NetworkError as error:
+            if not self._registry_away:
+                log.warning("registry: %s New devices are not seen until it is back.", error)
+            self._registry_away = True
+        else:
+            self._registry_away = False
 
     def _read(self) -> None:
         """Reads packets while they bring messages, or until a group is full: the rest waits in the socket."""

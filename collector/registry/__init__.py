@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
@@ -47,8 +48,9 @@ class Registry:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+        self._writing = self._engine.execution_options(writing=True)
         try:
-            upgrade(self._engine)
+            upgrade(self._writing)
         except (OperationalError, DBAPIError) as error:
             self._engine.dispose()
             raise _away(self._engine.url, error) from error
@@ -67,23 +69,28 @@ class Registry:
         self._engine.dispose()
 
     @contextmanager
-    def _begin(self) -> Iterator[sa.Connection]:
+    def _write(self, what: str) -> Iterator[sa.Connection]:
+        """A transaction; DataError if the database does not take `what`."""
         try:
-            with self._engine.begin() as connection:
+            with self._writing.begin() as connection:
                 yield connection
+        except IntegrityError as error:
+            raise DataError(f"{what} cannot be added: it is there already, or names what is not.") from error
+        except sa.exc.DataError as error:
+            raise DataError(f"{what} cannot be added: a text is too long or a number too large.") from error
         except OperationalError as error:
             raise _away(self._engine.url, error) from error
 
     def _add(self, table: sa.Table, what: str, **values: Any) -> None:
-        try:
-            with self._begin() as connection:
-                connection.execute(table.insert().values(**values))
-        except IntegrityError as error:
-            raise DataError(f"{what} cannot be added: it is there already, or names what is not.") from error
+        with self._write(what) as connection:
+            connection.execute(table.insert().values(**values))
 
     def _rows(self, query: sa.Select[Any]) -> list[Any]:
-        with self._begin() as connection:
-            return [row._mapping for row in connection.execute(query)]
+        try:
+            with self._engine.begin() as connection:
+                return [row._mapping for row in connection.execute(query)]
+        except OperationalError as error:
+            raise _away(self._engine.url, error) from error
 
     # Devices and deployments
 
@@ -99,8 +106,7 @@ class Registry:
 
     def known_devices(self) -> frozenset[str]:
         """The ids of all devices, for the intake."""
-        with self._begin() as connection:
-            return frozenset(connection.execute(sa.select(schema.device.c.id)).scalars())
+        return frozenset(row["id"] for row in self._rows(sa.select(schema.device.c.id)))
 
     def device(self, id: str) -> Device:
         """One device; NothingFound if it is not registered."""
@@ -135,8 +141,12 @@ class Registry:
             raise DataError("A place has both a latitude and a longitude.")
         if latitude is not None and longitude is not None and not (abs(latitude) <= 90 and abs(longitude) <= 180):
             raise DataError(f"{latitude}, {longitude} is no place on Earth.", "Latitude comes first, in degrees.")
+        try:
+            ZoneInfo(zone)
+        except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+            raise DataError(f"There is no time zone {zone!r}.", "Write one as Europe/Amsterdam.") from error
         t = schema.deployment
-        with self._begin() as connection:
+        with self._write(f"The deployment of {device}") as connection:
             last = connection.execute(sa.select(sa.func.max(t.c.start)).where(t.c.device == device)).scalar()
             if last is not None and last >= start:
                 raise DataError(f"The device {device} has a deployment that begins at {last} or later.")
@@ -214,11 +224,13 @@ class Registry:
 
     def put_calibration(self, id: str, record: bytes) -> None:
         """Keeps a record under its id; keeping it again changes nothing."""
-        with self._begin() as connection:
-            table = schema.calibration
-            there = connection.execute(sa.select(table.c.id).where(table.c.id == id)).scalar()
+        table = schema.calibration
+        with self._write(f"The calibration {id}") as connection:
+            there = connection.execute(sa.select(table.c.record).where(table.c.id == id)).scalar()
             if there is None:
                 connection.execute(table.insert().values(id=id, record=record, created=_now()))
+            elif bytes(there) != record:
+                raise DataError(f"There is another calibration with the id {id}.", "An id is the hash of its record.")
 
     def calibration(self, id: str) -> bytes:
         """A record by its id, or by the beginning of it."""
@@ -294,12 +306,14 @@ def _engine(url: str) -> sa.Engine:
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # transactions begin where we say so, below
-    for pragma in ("journal_mode = WAL", "foreign_keys = ON", "busy_timeout = 30000", "synchronous = FULL"):
+    for pragma in ("busy_timeout = 30000", "journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # One who will write takes the lock at once; one who reads waits for nobody.
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def _away(url: sa.URL, error: DBAPIError) -> SettingError | NetworkError:

@@ -120,7 +120,7 @@ def snap(latitude: float, longitude: float, grid: str) -> tuple[float, float] | 
     step = GRIDS[grid]
     if not step:
         return None
-    middle = (math.floor(latitude / step) + 0.5) * step
+    middle = (math.floor(min(latitude, 90 - step / 2) / step) + 0.5) * step
     # A whole number of cells around the globe, from the row's own middle: two places of one cell share them.
     columns = max(1, round(360 * math.cos(math.radians(middle)) / step))
     width = 360 / columns

@@ -208,3 +208,23 @@ def test_a_snapped_place_is_near_and_stays_where_it_is(latitude, longitude, grid
     assert abs(lat - latitude) <= GRIDS[grid] * 0.51
     again = snap(lat, lon, grid)
     assert again == pytest.approx((lat, lon), abs=2e-5)
+
+
+def test_reading_waits_for_no_writer(tmp_path):
+    url = f"sqlite:///{tmp_path / 'registry.sqlite'}"
+    with Registry(url) as writer, Registry(url) as reader:
+        with writer._write("a test") as connection:
+            connection.execute(schema.device.insert().values(id="kit-aaa", model="m", simulated=False, created=0))
+            assert reader.known_devices() == frozenset()
+        assert reader.known_devices() == {"kit-aaa"}
+
+
+def test_what_does_not_fit_is_said(registry):
+    registry.add_device("kit-1", "kit-aaa")
+    with pytest.raises(DataError, match="names what is not"):
+        registry.start_deployment("kit-aaa", NOON, host="host-nobody")
+    with pytest.raises(DataError, match="no time zone"):
+        registry.start_deployment("kit-aaa", NOON, zone="Mars/Olympus")
+    registry.put_calibration("a" * 64, b"one")
+    with pytest.raises(DataError, match="another calibration"):
+        registry.put_calibration("a" * 64, b"two")
