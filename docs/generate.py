@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Fills the parts of the reference that the code itself knows: words, reasons, settings, commands, exit codes.
+
+In a page, what lies between `<!-- made: NAME -->` and `<!-- end -->` is replaced by what the function of that name in
+`BLOCKS` returns; the rest is written by hand. `asyncapi.yaml` is written whole. Running it again changes nothing. With
+`--check` it writes nothing, names what is stale and exits 1. `make docs` and the tests call it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from enum import Enum
+from pathlib import Path
+
+import asyncapi  # docs/asyncapi.py
+import click
+
+import calibration
+from calibration.models import MODELS
+from collector import errors, judge, message, settings
+from collector.cli import cli
+from collector.quantities import QUANTITIES, UNIT_NAMES
+
+HERE = Path(__file__).resolve().parent
+BLOCK = re.compile(r"<!-- made: ([a-z-]+) -->\n.*?<!-- end -->", re.DOTALL)
+# Acknowledged and kept, but worth a word; every other reason refuses.
+NOTED = (message.Reason.DUPLICATE, message.Reason.LATE, message.Reason.UNKNOWN_QUANTITY)
+
+
+def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") or " " for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def quantities() -> str:
+    """Every quantity of the glossary."""
+    return table(
+        ("name", "unit", "what it is", "plausible", "longer intervals", "CF standard name"),
+        [
+            (
+                f"`{one.name}`",
+                f"`{one.unit}`",
+                one.title,
+                f"{one.low:g} to {one.high:g}",
+                "none" if one.averaging.value == "none" else one.averaging.value,
+                f"`{one.cf_name}`" if one.cf_name else "",
+            )
+            for one in QUANTITIES.values()
+        ],
+    )
+
+
+def units() -> str:
+    """Which spellings of a unit are understood, and the factors of gases."""
+    spellings: dict[str, list[str]] = {}
+    for spelling, name in UNIT_NAMES.items():
+        spellings.setdefault(name, []).append(f"`{spelling}`")
+    names = table(
+        ("unit", "also written, in small or capital letters"), [(f"`{k}`", ", ".join(v)) for k, v in spellings.items()]
+    )
+    gases = [one for one in QUANTITIES.values() if one.molar_mass is not None]
+    factors = table(("gas", "µg/m³ in 1 ppb"), [(f"`{one.name}`", f"{one.ug_per_ppb:.4f}") for one in gases])
+    return f"{names}\n\nOne ppb of a gas at 20 °C and 1013 hPa:\n\n{factors}"
+
+
+def flags() -> str:
+    """The primary flags."""
+    return table(("flag", "name"), [(str(one.value), one.name.lower().replace("_", " ")) for one in judge.Flag])
+
+
+def tests() -> str:
+    """The bits of the mask of tests, with the comments beside them."""
+    about = comments(judge.Test)
+    return table(
+        ("bit", "name", "meaning"), [(str(one.value), one.name.lower(), about[one.name]) for one in judge.Test]
+    )
+
+
+def reasons() -> str:
+    """Why something is refused, or noted."""
+    about = comments(message.Reason)
+    return table(
+        ("code", "named under", "meaning"),
+        [(f"`{one.value}`", "`noted`" if one in NOTED else "`rejected`", about[one.name]) for one in message.Reason],
+    )
+
+
+def comments(enum: type[Enum]) -> dict[str, str]:
+    """The comment behind each member of an enumeration."""
+    found = dict(re.findall(r"^\s+([A-Z_]+) = .*?  # (.+)$", inspect.getsource(enum), re.MULTILINE))
+    missing = set(enum.__members__) - set(found)
+    if missing:
+        raise SystemExit(f"{enum.__name__}: no comment says what {', '.join(sorted(missing))} means")
+    return found
+
+
+def limits() -> str:
+    """The size of a message."""
+    return f"A message is at most **{message.MAX_BYTES} bytes** (8 KiB). Its topic matches `{message.SUBSCRIPTION}`."
+
+
+def all_settings() -> str:
+    """Each setting with its default and variable."""
+    rows = []
+    for one in fields(settings.Settings):
+        default = ",".join(one.default) if isinstance(one.default, tuple) else str(one.default)
+        shown = f"`{default}`" if default else "empty"
+        rows.append((f"`{one.name}`", shown, f"`{settings.PREFIX}{one.name.upper()}`", one.metadata["about"]))
+    return table(("setting", "default", "environment variable", "meaning"), rows)
+
+
+def exit_codes() -> str:
+    """Exit codes, from the classes of errors."""
+    found: dict[int, list[str]] = {
+        0: ["done"],
+        2: ["wrong words on the command line"],
+        130: ["interrupted with Ctrl-C"],
+    }
+    for one in vars(errors).values():
+        if inspect.isclass(one) and issubclass(one, errors.CitimeasureError):
+            found.setdefault(one.exit_code, []).append(f"`{one.__name__}`: {first_line(one.__doc__)}")
+    return table(("code", "what happened"), [(str(code), "<br>".join(texts)) for code, texts in sorted(found.items())])
+
+
+def first_line(text: str | None) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join(inspect.cleandoc(text or "").split("\n\n")[0].split())
+
+
+def models() -> str:
+    """The models of calibration."""
+    return table(("name", "what it is"), [(f"`{name}`", first_line(one.__doc__)) for name, one in MODELS.items()])
+
+
+def library() -> str:
+    """What the calibration library offers."""
+    texts = []
+    for name in calibration.__all__:
+        one = getattr(calibration, name)
+        if inspect.isfunction(one):
+            signature = str(inspect.signature(one)).replace("'", "")
+            text = inspect.cleandoc(one.__doc__ or "")
+            texts.append(f"### {name}\n```python\n{name}{signature}\n```\n```text\n{text}\n```")
+        elif inspect.isclass(one):
+            texts.append(f"### {name}\n{first_line(one.__doc__)}")
+    return "\n\n".join(texts)
+
+
+def commands() -> str:
+    """Every command's own help."""
+    return "\n\n".join(_help(cli, "citimeasure", None))
+
+
+def _help(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:
+    context = click.Context(command, info_name=name if parent is None else name.split()[-1], parent=parent)
+    context.terminal_width = context.max_content_width = 100
+    text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    yield f"## {name}\n```text\n{text}\n```"
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            if found is None:
+                raise SystemExit(f"{name} lists the command {child} but has none of that name")
+            yield from _help(found, f"{name} {child}", context)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "quantities": quantities,
+    "units": units,
+    "flags": flags,
+    "tests": tests,
+    "reasons": reasons,
+    "limits": limits,
+    "settings": all_settings,
+    "exit-codes": exit_codes,
+    "models": models,
+    "library": library,
+    "commands": commands,
+}
+
+
+def filled(text: str) -> str:
+    """A page with its blocks made anew."""
+    return BLOCK.sub(lambda found: f"<!-- made: {found[1]} -->\n{BLOCKS[found[1]]()}\n<!-- end -->", text)
+
+
+def results() -> dict[Path, str]:
+    """What every page with blocks, and asyncapi.yaml, ought to hold."""
+    pages = [page for page in sorted(HERE.glob("*/*.md")) if BLOCK.search(page.read_text())]
+    return {**{page: filled(page.read_text()) for page in pages}, HERE / "reference/asyncapi.yaml": asyncapi.text()}
+
+
+def main(arguments: list[str]) -> int:
+    """Writes what is stale, or with --check only names it; the exit code."""
+    check, stale = "--check" in arguments, False
+    for path, text in results().items():
+        if path.exists() and path.read_text() == text:
+            continue
+        stale = True
+        print(f"{path.relative_to(HERE.parent)} {'is stale: run python docs/generate.py' if check else 'written'}")
+        if not check:
+            path.write_text(text)
+    return int(stale and check)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
