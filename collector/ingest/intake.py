@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from collector.errors import NetworkError
 from collector.ingest.spool import Quarantined, Spool, Taken, encode_taken
 from collector.message import (
     Ack,
@@ -36,6 +37,7 @@ from collector.settings import Settings, oldest_time
 
 log = logging.getLogger(__name__)
 
+_LOOK_AGAIN = 0.2  # [s]
 # Of a message that is too large, this much is kept for a look.
 KEPT_OF_OVERSIZE = 8192
 
@@ -74,6 +76,8 @@ class Intake:
         self.spool = spool
         self._known_devices = known_devices
         self._known = known_devices()
+        self._examined = self._known  # as of the last look into the quarantine for devices that are known now
+        self._next_look = 0.0
         self._settings = settings
         self._oldest = oldest_time(settings)
         self._clock = clock
@@ -114,13 +118,23 @@ class Intake:
 
     def refresh(self) -> None:
         """Reads again which devices there are, and takes what was refused of those that are new."""
-        known = self._known_devices()
-        if known == self._known:
+        known = self._known = self._known_devices()
+        if known == self._examined:
             return
-        self._known = known
+        self._examined = known
         for topic in self.spool.quarantined_topics(Reason.UNKNOWN_DEVICE):
             if device_of(topic) in known:
                 self._take_again(topic)
+
+    def _is_known(self, device: str) -> bool:
+        """Whether a device is registered; looks again for one that is not, a few times a second at most."""
+        if device not in self._known and time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + _LOOK_AGAIN
+            try:
+                self._known = self._known_devices()
+            except NetworkError as error:
+                log.warning("registry: %s", error)
+        return device in self._known
 
     def _take_again(self, topic: str) -> None:
         """Moves messages of a device that was unknown when they came from the quarantine into the spool."""
@@ -166,7 +180,7 @@ class Intake:
         decoded = decode(device, message.payload)
         refused = list(decoded.refused)
         readings = decoded.readings
-        if readings and device not in self._known:
+        if readings and not self._is_known(device):
             detail = "register it with `citimeasure device add`; its messages are kept and will be taken then"
             refused += [Refusal(Reason.UNKNOWN_DEVICE, detail, reading.seq) for reading in readings]
             readings = []

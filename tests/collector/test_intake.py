@@ -121,7 +121,6 @@ def test_late_readings_are_kept_and_noted(bench):
 
 def test_acknowledgements_are_joined_by_device_and_boot(bench):
     bench.devices.add("kit-other1")
-    bench.intake.refresh()
     for seq in (1, 2, 4):
         bench.intake.take(TOPIC, encode(message(reading(seq, NOON - 600 + 60 * seq))))
     bench.intake.take(TOPIC, encode(message(reading(1), boot=18)))
@@ -139,10 +138,16 @@ def test_messages_from_before_a_device_was_registered_are_taken_when_it_is(bench
     assert bench.send(message(reading(1)), topic)["rejected"] == {"1": "unknown_device"}
     bench.intake.refresh()
     assert bench.stored() == []
+    bench.intake._next_look = float("inf")  # or the next message would find the device by itself
     bench.devices.add("kit-newone")
     bench.intake.refresh()
     assert bench.stored() == [(1, NOON)]
     assert bench.spool.quarantined() == []
+
+
+def test_a_device_that_was_just_registered_is_known_at_once(bench):
+    bench.devices.add("kit-newone")
+    assert bench.send(message(reading(1)), readings_topic("kit-newone")) == {"boot": 17, "seq": [[1, 1]]}
 
 
 def test_nothing_is_acknowledged_on_a_full_disk(bench, caplog):
