@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: EUPL-1.2
+# Fetches Debian trixie's MicroPython 1.25 for i386 with its libraries, unpacks it into the cache and prints the path of
+# a wrapper that runs it. 32 bits, as the boards are: viper code and small integers behave as there. Changes nothing in
+# the machine's apt; takes the mirror from the machine's own sources, and apt checks the signatures.
+
+. "$(dirname "$0")/lib.sh"
+version=1.25.0-1
+
+build() {
+    local mirror options
+    mkdir -p lists/partial cache/archives/partial packages root
+    mirror=$(cat /etc/apt/sources.list.d/*.sources 2>/dev/null | awk '/^URIs:/ {print $2; exit}')
+    if [ -z "$mirror" ]; then
+        mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+            awk '/^deb / {for (i = 2; i <= NF; i++) if ($i ~ /^http/) {print $i; exit}}')
+    fi
+    echo "deb $mirror trixie main" >sources.list
+    options=(-o APT::Architecture=i386 -o APT::Architectures=i386 -o Dir::State::status=/dev/null
+        -o "Dir::Etc::sourcelist=$1/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$1/lists"
+        -o "Dir::Cache=$1/cache" -o APT::Sandbox::User="$(id -un)")
+    apt-get "${options[@]}" update
+    (cd packages && apt-get "${options[@]}" download micropython libc6 libffi8 libmbedcrypto16 libmbedtls21 libmbedx509-7)
+    for package in packages/*.deb; do dpkg -x "$package" root; done
+    cat >micropython <<'WRAPPER'
+#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")
+lib=$here/root/usr/lib/i386-linux-gnu
+exec "$lib/ld-linux.so.2" --library-path "$lib" "$here/root/usr/bin/micropython" "$@"
+WRAPPER
+    chmod +x micropython
+    ./micropython -c 'import sys; assert sys.maxsize == 2147483647, sys.maxsize'
+    rm -r lists cache packages sources.list
+}
+
+echo "$(part "micropython-$version" build)/micropython"
