@@ -37,6 +37,9 @@ def command_lines(text: str) -> list[str]:
 def words_of(line: str) -> list[str]:
     """The words of a command, without what the shell does with its output."""
     words = shlex.split(line)
+    if words[:2] == ["sudo", "-u"]:
+        words = words[3:]
+    words[0] = words[0].rpartition("/")[2]
     ends = [n for n, word in enumerate(words) if word in ("|", ">", ">>", "&&", "&")]
     return words[: ends[0]] if ends else words
 
