@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
@@ -23,19 +24,28 @@ _LINES_PER_WRITE = 20_000  # of one request; InfluxDB recommends 5,000 to 10,000
 _LAST = 2**63 // 10**9 - 1  # [s]
 _PAGE = 100_000  # values of one answer
 _TIMEOUT = urllib3.Timeout(connect=5, read=60)
-_ESCAPE_TAG = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
+_ESCAPE = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 
 
 def encode_lines(rows: Sequence[Row]) -> list[str]:
     """Rows as line protocol, a line for each source and time; of two rows with one key the later counts."""
     fields: dict[tuple[str, int], dict[str, str]] = {}
     for source, quantity, t, dt, value, flag, tests in rows:
-        text = f"{quantity}={value!r},{quantity}_flag={flag}i,{quantity}_tests={tests}i,{quantity}_dt={dt}i"
+        name = _escape(quantity)
+        text = f"{name}={value!r},{name}_flag={flag}i,{name}_tests={tests}i,{name}_dt={dt}i"
         fields.setdefault((source, t), {})[quantity] = text
     return [
-        f"{MEASUREMENT},source={source.translate(_ESCAPE_TAG)} {','.join(texts.values())} {t}"
+        f"{MEASUREMENT},source={_escape(source)} {','.join(texts.values())} {t}"
         for (source, t), texts in fields.items()
     ]
+
+
+@lru_cache(4096)
+def _escape(name: str) -> str:
+    """A tag's value or a field's name as line protocol has it. An end of line in it would begin a line of its own."""
+    if not name or not name.isprintable() or name.endswith("\\"):
+        raise StoreRefused(f"InfluxDB cannot hold the name {name!r}: it is empty, or has signs that no line can hold.")
+    return name.translate(_ESCAPE)
 
 
 class InfluxStore:
@@ -46,7 +56,11 @@ class InfluxStore:
             raise SettingError(
                 "InfluxDB needs a token.", "Put it into a file and name that with the setting influx_token_file."
             )
-        self._url = url.rstrip("/")
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise SettingError(
+                "InfluxDB's token has signs that no token has.", "Its file must hold the token, and nothing else."
+            )
+        self._url = _checked(url)
         self._org, self._bucket = org, bucket
         self._headers = {"Authorization": f"Token {token}"}
         self._http = urllib3.PoolManager(maxsize=2, timeout=_TIMEOUT, retries=False)
@@ -67,12 +81,19 @@ class InfluxStore:
         after, until = max(after, -_LAST), min(until, _LAST)
         found: list[tuple[int, int, float, int, int]] = []
         while True:
-            rows = self._query(
+            series = self._run(
                 f"SELECT {columns} FROM {MEASUREMENT} WHERE source = {_text(source)}"
                 f" AND time > {after}s AND time <= {until}s ORDER BY time LIMIT {_PAGE}"
             )
-            found += [(t, dt, value, flag, tests) for t, value, dt, flag, tests in rows if value is not None]
-            if len(rows) < _PAGE:
+            rows = [row for one in series for row in one["values"]]
+            # A line that is being written this moment may show some of its fields before the others.
+            found += [
+                (t, dt, value, flag, tests)
+                for t, value, dt, flag, tests in rows
+                if None not in (value, dt, flag, tests)
+            ]
+            cut = any(one.get("partial") for one in series)  # by max-row-limit, a setting of InfluxDB 1
+            if not rows or (len(rows) < _PAGE and not cut):
                 return Values.of(found)
             after = rows[-1][0]
 
@@ -88,14 +109,21 @@ class InfluxStore:
                 for one in self._run(f"SELECT {function}({name}) FROM {MEASUREMENT}{where} GROUP BY source"):
                     t, value = one["values"][0][:2]
                     result.setdefault((one["tags"]["source"], quantity), {})[key] = value if key == "n" else t
-        return [Series(*key, one["n"], one["first"], one["last"]) for key, one in sorted(result.items())]
-
-    def _query(self, query: str) -> list[list[Any]]:
-        return [row for one in self._run(query) for row in one["values"]]
+        # A series that began between two of the questions is not whole yet.
+        whole = sorted((key, one) for key, one in result.items() if len(one) == 3)
+        return [Series(*key, one["n"], one["first"], one["last"]) for key, one in whole]
 
     def _run(self, query: str) -> list[dict[str, Any]]:
         path = "/query?" + urlencode({"db": self._bucket, "epoch": "s", "q": query})
-        answer = json.loads(self._ask("GET", path))["results"][0]
+        data = self._ask("GET", path)
+        try:
+            answer = json.loads(data)["results"][0]
+        except (ValueError, LookupError, TypeError) as error:
+            raise StoreRefused(
+                f"What answers at {self._url} is not InfluxDB: {_words(data)}.",
+                "Correct the setting influx_url.",
+                access=True,
+            ) from error
         if "error" in answer:
             raise StoreRefused(f"InfluxDB at {self._url} refused a question: {answer['error']}.")
         return answer.get("series", [])  # type: ignore[no-any-return]
@@ -108,22 +136,23 @@ class InfluxStore:
                 f"InfluxDB at {self._url} does not answer: {_why(error)}.",
                 "Start it, or correct the setting influx_url.",
             ) from error
-        if answer.status in (200, 204):
+        # A page of a proxy or of a hotel's wireless network says 200 to anything: values are kept at 204 alone.
+        if answer.status == (204 if method == "POST" else 200):
             return answer.data
         words = _words(answer.data)
-        if answer.status in (429, 503) or answer.status >= 500:
+        if answer.status in (400, 413, 422):  # only these are about the lines
+            raise StoreRefused(f"InfluxDB at {self._url} refused ({answer.status}): {words}.")
+        if answer.status in (408, 429) or answer.status >= 500:
             wait = answer.headers.get("Retry-After", "")
             raise StoreUnavailable(
                 f"InfluxDB at {self._url} is busy ({answer.status}): {words}.",
                 retry_after=float(wait) if wait.isdigit() else None,
             )
-        if answer.status in (401, 403, 404):
-            raise StoreRefused(
-                f"InfluxDB at {self._url} refuses the collector ({answer.status}): {words}.",
-                "Check the settings influx_token_file, influx_org and influx_bucket.",
-                access=True,
-            )
-        raise StoreRefused(f"InfluxDB at {self._url} refused ({answer.status}): {words}.")
+        raise StoreRefused(
+            f"InfluxDB at {self._url} refuses the collector ({answer.status}): {words}.",
+            "Check the settings influx_url, influx_token_file, influx_org and influx_bucket.",
+            access=True,
+        )
 
     def close(self) -> None:
         """Lets go of the connections."""
@@ -131,8 +160,26 @@ class InfluxStore:
 
 
 def _why(error: Exception) -> str:
-    """An error of urllib3 without the addresses of its objects."""
-    return str(error).split(">: ")[-1].split("object at ")[-1] or type(error).__name__
+    """An error of urllib3 without the objects that it names."""
+    text = str(error.args[-1]) if error.args else type(error).__name__
+    return text.split("): ")[-1].rstrip(".")
+
+
+def _checked(url: str) -> str:
+    """The address of the setting, if it is one."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        parts, usable = urlsplit(""), None
+    if parts.username or parts.password:
+        raise SettingError(
+            "InfluxDB's address must not hold a name or password: it would be shown in logs.",
+            "Use the setting influx_token_file.",
+        )
+    if not usable:
+        raise SettingError(f"The setting influx_url cannot be {url!r}.", "Write http://HOST:PORT or https://HOST:PORT.")
+    return url.rstrip("/")
 
 
 def _words(data: bytes) -> str:

@@ -8,7 +8,10 @@ of processes read while one writes; synchronous FULL makes a write durable when 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import isfinite
 from operator import itemgetter
 from pathlib import Path
 
@@ -28,6 +31,8 @@ _SCHEMA = (
 UPSERT = "INSERT OR REPLACE INTO value (series, t, dt, value, flag, tests) VALUES (?, ?, ?, ?, ?, ?)"
 # Long readers keep the log from being folded into the file, so a long series is read in short transactions.
 _PAGE = 200_000
+_WAIT = 30.0  # for a lock that another process holds [s]
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _DTYPE = np.dtype([("t", "i8"), ("dt", "i4"), ("value", "f8"), ("flag", "u1"), ("tests", "i4")])
 
 
@@ -39,11 +44,11 @@ class SqliteStore:
         self._numbers: dict[tuple[str, str], int] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
+            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=_WAIT, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
         try:
-            self._db.execute("PRAGMA journal_mode = WAL")
+            self._use_wal()
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA cache_size = -65536")
             self._open_schema()
@@ -59,6 +64,36 @@ class SqliteStore:
             f"The store {self.path} cannot be opened: {error}.",
             "Check that the folder exists and may be written, and that the file is a store of citimeasure.",
         )
+
+    @contextmanager
+    def _told(self, doing: str) -> Iterator[None]:
+        """Turns SQLite's errors into the store's: a damaged file stays damaged, everything else may pass."""
+        try:
+            yield
+        except sqlite3.ProgrammingError:  # a store that is used after its end: a mistake of the program
+            raise
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF in _DAMAGED:
+                raise StoreRefused(
+                    f"The store {self.path} is damaged: {error}.",
+                    "Stop the collector, move the file away, and restore it from a backup.",
+                    access=True,
+                ) from error
+            raise StoreUnavailable(
+                f"The store {self.path} cannot be {doing}: {error}.", "Make room on its disk, or free its lock."
+            ) from error
+
+    def _use_wal(self) -> None:
+        """Asks until it is so: while another process does the same with a new file, SQLite says no without waiting."""
+        deadline = time.monotonic() + _WAIT
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
 
     def _open_schema(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -77,7 +112,7 @@ class SqliteStore:
 
     def write(self, rows: Sequence[Row]) -> None:
         """One durable transaction for all rows; the last of one key counts."""
-        try:
+        with self._told("written"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._db.executemany(UPSERT, self._sorted(rows))
@@ -87,18 +122,16 @@ class SqliteStore:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-        except sqlite3.IntegrityError as error:  # NaN, which SQLite takes for NULL
-            raise StoreRefused(f"The store {self.path} refused a value: {error}.") from error
-        except sqlite3.DatabaseError as error:
-            raise StoreUnavailable(
-                f"The store {self.path} cannot be written: {error}.", "Make room on its disk, or free its lock."
-            ) from error
 
     def _sorted(self, rows: Sequence[Row]) -> list[tuple[int, int, int, float, int, int]]:
         """Rows in the order of the table, so that neighbours fall into the same page."""
         numbers = self._numbers
         keyed = []
         for source, quantity, t, dt, value, flag, tests in rows:
+            if not isfinite(value):  # SQLite would take NaN for NULL, and keep an infinity that InfluxDB refuses
+                raise StoreRefused(
+                    f"The store {self.path} refused {quantity} of {source} at {t}: {value!r} is no number."
+                )
             no = numbers.get((source, quantity))
             if no is None:
                 no = self._number(source, quantity)
@@ -118,17 +151,19 @@ class SqliteStore:
     def read(self, source: str, quantity: str, after: int, until: int) -> Values:
         """The values with after < t <= until, in order of time."""
         key = (source, quantity)
-        found = self._db.execute("SELECT no FROM series WHERE source = ? AND quantity = ?", key).fetchone()
         pages: list[np.ndarray[tuple[int], np.dtype[np.void]]] = []
-        while found is not None:
-            rows = self._db.execute(
-                "SELECT t, dt, value, flag, tests FROM value WHERE series = ? AND t > ? AND t <= ? ORDER BY t LIMIT ?",
-                (found[0], after, until, _PAGE),
-            ).fetchall()
-            pages.append(np.array(rows, _DTYPE))
-            if len(rows) < _PAGE:
-                break
-            after = rows[-1][0]
+        with self._told("read"):
+            found = self._db.execute("SELECT no FROM series WHERE source = ? AND quantity = ?", key).fetchone()
+            while found is not None:
+                rows = self._db.execute(
+                    "SELECT t, dt, value, flag, tests FROM value"
+                    " WHERE series = ? AND t > ? AND t <= ? ORDER BY t LIMIT ?",
+                    (found[0], after, until, _PAGE),
+                ).fetchall()
+                pages.append(np.array(rows, _DTYPE))
+                if len(rows) < _PAGE:
+                    break
+                after = rows[-1][0]
         table = np.concatenate(pages) if pages else np.empty(0, _DTYPE)
         columns = (np.ascontiguousarray(table[name]) for name in ("t", "dt", "value", "flag", "tests"))
         return Values(*columns)
@@ -141,7 +176,8 @@ class SqliteStore:
             " (SELECT min(t) FROM value WHERE series = no), (SELECT max(t) FROM value WHERE series = no)"
             f" FROM series {where} ORDER BY source, quantity"
         )
-        return [Series(*row) for row in self._db.execute(query, args) if row[2]]
+        with self._told("read"):
+            return [Series(*row) for row in self._db.execute(query, args) if row[2]]
 
     def close(self) -> None:
         """Closes the file; what was written stays."""
