@@ -117,13 +117,15 @@ def all_settings() -> str:
 
 def exit_codes() -> str:
     """Exit codes, from the classes of errors."""
+    root = errors.CitimeasureError
     found: dict[int, list[str]] = {
         0: ["done"],
+        root.exit_code: ["failed, and no other line fits"],
         2: ["wrong words on the command line"],
         130: ["interrupted with Ctrl-C"],
     }
     for one in vars(errors).values():
-        if inspect.isclass(one) and issubclass(one, errors.CitimeasureError):
+        if inspect.isclass(one) and issubclass(one, root) and one is not root:
             found.setdefault(one.exit_code, []).append(f"`{one.__name__}`: {first_line(one.__doc__)}")
     return table(("code", "what happened"), [(str(code), "<br>".join(texts)) for code, texts in sorted(found.items())])
 

@@ -52,16 +52,21 @@ class Client:
         self._subscribed = False
         self._connected = False
         self._answered: set[int] = set()
+        self.thrown_out = 0
         self._paho = paho.Client(CallbackAPIVersion.VERSION2)
         self._paho.username_pw_set(name, f"of-{name}")
         self._paho.on_connect = lambda *_: setattr(self, "_connected", True)
         self._paho.on_subscribe = lambda *_: setattr(self, "_subscribed", True)
         self._paho.on_publish = lambda _c, _u, number, *_: self._answered.add(number)
+        self._paho.on_disconnect = self._on_disconnect
         self._paho.reconnect_delay_set(0.1, 0.1)
         self._paho.on_message = lambda _c, _u, message: self.heard.append((message.topic, message.payload))
         self._paho.connect(broker.host, broker.port)
         self._paho.loop_start()
         self.until(lambda: self._connected)
+
+    def _on_disconnect(self, _c, _u, _flags, reason, _p) -> None:
+        self.thrown_out += reason.is_failure
 
     def until(self, there) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -85,6 +90,7 @@ class Client:
     def close(self) -> None:
         self._paho.disconnect()
         self._paho.loop_stop()
+        self._paho.reinitialise()  # closes the pair of sockets with which paho wakes its thread
 
 
 @pytest.fixture
@@ -119,6 +125,15 @@ def test_a_kit_hears_its_own_acknowledgements_and_no_others(clients):
     other.until(lambda: other.heard)
     assert {topic for topic, _ in kit.heard} == {ack_topic(OWN)}
     assert {topic for topic, _ in other.heard} == {ack_topic(OTHER)}
+
+
+def test_a_kit_says_only_of_itself_that_it_is_there(clients):
+    """Nothing listens to the status yet, but mosquitto would throw out a kit that may not write it."""
+    _, kit, other = clients
+    for client in (kit, other):
+        client.publish(f"citimeasure/v1/{OWN}/status", "{}")
+    kit.until(lambda: other.thrown_out)
+    assert not kit.thrown_out
 
 
 def test_a_kit_cannot_read_readings(clients):
