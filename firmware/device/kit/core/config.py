@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Settings of a kit: /cfg/config.json, and secrets in a file of their own that is never shown, logged or sent.
+
+DEFAULTS is the one place with every setting. Files are written beside the old one and then renamed, so that a power cut
+leaves the one or the other. Keys of a newer version are kept.
+"""
+
+import json
+import os
+
+DEFAULTS = {
+    "version": 1,
+    "device": "",  # public id, from the registry
+    "host": "",  # of the broker
+    "port": 1883,
+    "interval": 60,  # s between two readings
+    "store_bytes": 512 * 1024,  # for readings that wait
+    "network": "",  # Wi-Fi's name
+}
+SECRETS = ("wifi_password", "mqtt_password")
+
+
+class ConfigError(Exception):
+    """A setting that cannot be; the message says which, never a secret's value."""
+
+
+def load(folder):
+    """Settings and secrets in one dict. A missing file gives defaults; a damaged one is an error."""
+    settings = dict(DEFAULTS)
+    settings.update(_read(folder + "/config.json"))
+    secrets = _read(folder + "/secret.json")
+    for name in SECRETS:
+        settings[name] = secrets.get(name, "")
+    check(settings)
+    return settings
+
+
+def save(folder, settings):
+    """Writes settings and secrets into their two files."""
+    check(settings)
+    _write(folder + "/secret.json", {name: settings[name] for name in SECRETS if settings.get(name)})
+    _write(folder + "/config.json", {name: value for name, value in settings.items() if name not in SECRETS})
+
+
+def check(settings):
+    """ConfigError if a setting is of the wrong kind."""
+    for name, default in DEFAULTS.items():
+        if type(settings.get(name)) is not type(default):
+            raise ConfigError("%s must be a %s" % (name, type(default).__name__))
+    if settings["interval"] not in (1, 2, 5, 10, 15, 20, 30, 60, 120, 300):
+        raise ConfigError("interval must divide an hour: 1 to 300 s")
+    if not 0 < settings["port"] < 65536:
+        raise ConfigError("port must be 1 to 65535")
+
+
+def _read(path):
+    try:
+        with open(path) as file:
+            found = json.load(file)
+    except OSError:
+        return {}
+    except ValueError:
+        raise ConfigError("%s is damaged; set the kit up again" % path)
+    if not isinstance(found, dict):
+        raise ConfigError("%s is damaged; set the kit up again" % path)
+    return found
+
+
+def _write(path, content):
+    with open(path + ".new", "w") as file:
+        json.dump(content, file)
+    os.rename(path + ".new", path)

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The way up: takes readings from the store to the collector, and lets go of exactly those that it acknowledges.
+
+A broker's PUBACK is not enough: a reading stays until the collector's own acknowledgement names it. What is not named
+in time is sent again, and everything open is sent again on a new connection. The newest reading goes first, so that a
+kit that catches up still shows what is now.
+"""
+
+import asyncio
+import gc
+import json
+import random
+
+from kit.data.message import FIRMWARE, BadAck, Encoder, decode_ack
+from kit.net.mqtt import Client, MQTTError
+
+# Readings of one message, as far as they fit into so many bytes; the second is for boards without PSRAM.
+_LARGE, _SMALL = (20, 2600), (4, 640)
+_ROOMY = 100_000  # bytes free at the start
+_OPEN = 40  # readings that may be on their way
+_RESEND_MS = 30_000
+_LONGEST_RESEND_MS = 600_000
+_LONGEST_WAIT = 300  # s between two tries to connect
+_PACE_MS = 500  # between two messages while catching up
+
+
+class Uplink:
+    """Runs for ever. `counts` is what the status tells: connections, errors, what was sent, acknowledged, rejected."""
+
+    def __init__(self, settings, store, clock, open_, status=dict):
+        self._settings, self._store, self._clock = settings, store, clock
+        self._open, self._status = open_, status
+        self._topic = "citimeasure/v1/%s/" % settings["device"]
+        self._sent = {}  # (boot, seq): uptime [ms] at which it is sent again
+        self._resend_ms = _RESEND_MS
+        self._more = asyncio.Event()
+        self._client = None
+        self._undatable = set()
+        self._batch, size = _LARGE if gc.mem_free() > _ROOMY else _SMALL
+        self._encoder = Encoder(size)
+        self.online = False
+        self.counts = {"sent": 0, "acked": 0, "rejected": 0, "bad_acks": 0, "errors": 0, "connects": 0, "undated": 0}
+
+    def wake(self):
+        """There is a new reading."""
+        self._more.set()
+
+    async def run(self):
+        """Connects, serves, waits with jitter, and again."""
+        wait = 1
+        while True:
+            began = self._clock.uptime_ms()
+            try:
+                await self._serve()
+            except (OSError, EOFError, asyncio.TimeoutError):
+                self.counts["errors"] += 1
+            finally:
+                self._drop()
+            if self._clock.uptime_ms() - began > 60_000:
+                wait = 1
+            await asyncio.sleep_ms(random.randint(wait * 500, wait * 1000))
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _drop(self):
+        self.online = False
+        self._sent.clear()  # what was open may be lost with the connection
+        if self._client:
+            self._client.close()
+            self._client = None
+
+    async def _serve(self):
+        settings = self._settings
+        client = self._client = Client(
+            self._open, settings["device"], self._on_message, settings["device"] if settings["mqtt_password"] else "",
+            settings["mqtt_password"], now_ms=self._clock.uptime_ms,
+        )  # fmt: skip
+        offline = json.dumps({"online": False, "fw": FIRMWARE})
+        await client.connect(self._topic + "status", offline)
+        reader = asyncio.create_task(_read(client))
+        try:
+            await client.subscribe(self._topic + "ack")
+            await client.publish(self._topic + "status", self._status_text(), 1, True)
+            self.online = True
+            self.counts["connects"] += 1
+            while not reader.done():
+                await self._send_some(client)
+        finally:
+            await _end(reader)
+        raise MQTTError("connection ended")
+
+    def _status_text(self):
+        status = {"online": True, "fw": FIRMWARE, "uptime": self._clock.uptime_ms() // 1000}
+        status.update({"queued": self._store.held, "dropped": self._store.dropped, "errors": self.counts["errors"]})
+        status.update(self._status())
+        return json.dumps(status).encode()
+
+    async def _send_some(self, client):
+        """Sends a message if there is something to send and room on the way, then waits for a reason to look again."""
+        now = self._clock.uptime_ms()
+        self._expire(now)
+        batch = []
+        if len(self._sent) < _OPEN:
+            batch = self._choose()
+        if batch:
+            self._more.clear()
+            times = [self._time_of(record, self._clock.uptime_ms()) for record in batch]
+            payload, n = self._encoder.encode(batch, times)
+            for record in batch[:n]:
+                self._sent[record.boot, record.seq] = now + self._resend_ms
+            await client.publish(self._topic + "readings", payload, 1)
+            self.counts["sent"] += n
+            await asyncio.sleep_ms(_PACE_MS)
+            return
+        try:
+            await asyncio.wait_for_ms(self._more.wait(), 1000)
+            self._more.clear()
+        except asyncio.TimeoutError:
+            pass
+
+    def _expire(self, now):
+        late = [key for key, deadline in self._sent.items() if deadline <= now]
+        for key in late:
+            del self._sent[key]
+        if late:  # the collector may be busy: asking more slowly helps it
+            self._resend_ms = min(self._resend_ms * 2, _LONGEST_RESEND_MS)
+
+    def _choose(self):
+        """Readings of one boot that can be dated: the newest one alone if it waits, else the oldest ones."""
+        newest = self._store.newest
+        if newest and (newest.boot, newest.seq) not in self._sent and not self._store.is_acked(newest):
+            return [newest]
+        found = []
+        for record in self._store.waiting(self._skipped(), self._batch):
+            if found and record.boot != found[0].boot:
+                break
+            if self._time_of(record, 0) is None:
+                # Of a boot that ended before the time was known: nobody can say any more when it was.
+                self._undatable.add((record.boot, record.seq))
+                self.counts["undated"] += 1
+                continue
+            found.append(record)
+        return found
+
+    def _skipped(self):
+        return self._sent if not self._undatable else set(self._sent) | self._undatable
+
+    def _time_of(self, record, now):
+        """("t", s) or ("age", ms) of a record; None if it cannot be dated."""
+        if record.t is not None:
+            return "t", record.t
+        zero = self._store.zero_of(record.boot)
+        if record.boot == self._store.boot and self._clock.known:
+            zero = self._clock.zero_ms
+        if zero is not None:
+            return "t", (zero + record.uptime * 1000 + 500) // 1000
+        if record.boot == self._store.boot:
+            return "age", max(now - record.uptime * 1000, 0)
+        return None
+
+    def _on_message(self, topic, payload):
+        try:
+            boot, ranges, rejected, error = decode_ack(payload)
+        except BadAck:
+            self.counts["bad_acks"] += 1
+            return
+        if error:
+            self.counts["errors"] += 1
+        for low, high in ranges:
+            self.counts["acked"] += self._store.ack(boot, low, high)
+        for seq in rejected:
+            self.counts["rejected"] += self._store.ack(boot, seq, seq)
+        for key in [key for key in self._sent if key[0] == boot]:
+            if key[1] in rejected or any(low <= key[1] <= high for low, high in ranges):
+                del self._sent[key]
+        self._resend_ms = _RESEND_MS
+        self._more.set()
+
+
+async def _read(client):
+    """Reads until the connection ends, for whatever reason: the one who sends sees that it did."""
+    try:
+        await client.run()
+    except (OSError, EOFError):
+        pass
+
+
+async def _end(task):
+    """Cancels a task and waits until it has gone."""
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Sensirion SHT40, SHT41, SHT45: temperature and humidity (data sheet version 6, sections 4.5 and 4.6)."""
+
+from kit.sensors.bus import words
+
+_HIGH_PRECISION = b"\xfd"
+_SOFT_RESET = b"\x94"
+
+
+def parse(frame):
+    """Six bytes to {temperature [Cel], humidity [%]}; BadFrame if a check sum is wrong."""
+    temperature, humidity = words(frame, 2)
+    return {
+        "temperature": -45 + 175 * temperature / 65535,
+        # The formula reaches a little beyond what humidity can be; the data sheet says to crop it.
+        "humidity": min(max(-6 + 125 * humidity / 65535, 0), 100),
+    }
+
+
+class SHT4x:
+    """On the bus."""
+
+    NAME = "SHT4x"
+    ADDRESS = 0x44
+    PERIOD = 10
+
+    def __init__(self, bus):
+        self._bus = bus
+
+    async def start(self):
+        """Resets the sensor."""
+        await self._bus.command(self.ADDRESS, _SOFT_RESET, 2)
+
+    async def measure(self):
+        """One measurement of high precision, 10 ms."""
+        return parse(await self._bus.command(self.ADDRESS, _HIGH_PRECISION, 10, 6))
