@@ -12,6 +12,7 @@ import time
 
 import parts
 import virtual
+
 from kit.core.app import App
 from kit.core.clock import Clock
 from kit.core.config import DEFAULTS
