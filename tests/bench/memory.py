@@ -26,14 +26,13 @@ def measure() -> list[Bar]:
         with Registry(Settings(folder=folder).registry_url) as registry:
             for n in range(DEVICES):
                 registry.add_device("kit-1", device(n), simulated=True)
-        collector = Collector(folder, "--broker", server.url)
         total = DEVICES * SECONDS
         publisher = [sys.executable, "-m", "tests.bench.ingest", "publish", server.host, str(server.port)]
-        subprocess.run([*publisher, str(total), str(DEVICES)], check=True, timeout=10 * SECONDS)
-        collector.wait_until_stored()
-        assert collector.process is not None
-        status = Path(f"/proc/{collector.process.pid}/status").read_text()
-        collector.stop()
+        with Collector(folder, "--broker", server.url) as collector:
+            subprocess.run([*publisher, str(total), str(DEVICES)], check=True, timeout=10 * SECONDS)
+            collector.wait_until_stored()
+            assert collector.process is not None
+            status = Path(f"/proc/{collector.process.pid}/status").read_text()
     peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
     note = f"{total} messages in {SECONDS} s"
     return [Bar("memory: 1,000 kits at 1 message/s [MiB]", peak, 150, 100, "lower", "the bar of 150 MiB", note)]

@@ -170,11 +170,9 @@ def test_a_random_split_is_refused(tmp_path):
 def test_two_collectors_do_not_share_a_folder(tmp_path):
     from tests.journeys.collecting import Collector
 
-    collector = Collector(tmp_path / "data", "--listen", f"127.0.0.1:{parts.free_port()}")
-    try:
+    with Collector(tmp_path / "data", "--listen", f"127.0.0.1:{parts.free_port()}") as collector:
         other = f"127.0.0.1:{parts.free_port()}"
         fails(3, "Another collector", "run", "--folder", tmp_path / "data", "--listen", other)
-    finally:
         assert collector.stop() == 0
 
 

@@ -41,13 +41,22 @@ def wait_until(condition: Callable[[], object], seconds: float = 60, what: str =
 
 
 class Collector:
-    """`citimeasure run` on a folder; starts at once, and can be killed and started again."""
+    """`citimeasure run` on a folder; starts at once, and can be killed and started again.
+
+    Use it in a `with`, at whose end it does not run any more, whatever happened.
+    """
 
     def __init__(self, folder: Path, *args: object, **env: str) -> None:
         self.folder, self.args, self.env = folder, args, env
         self.log = folder.parent / f"{folder.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
+
+    def __enter__(self) -> Collector:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def start(self) -> None:
         """Starts it and waits until it takes readings."""

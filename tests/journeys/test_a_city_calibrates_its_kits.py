@@ -38,8 +38,7 @@ class City:
     def collect(self):
         for unit in UNITS:
             self.do("device", "add", "--id", kit(unit), "--from", "2019-08-01", "--zone", "America/New_York")
-        collector = Collector(self.folder, **self.env)
-        try:
+        with Collector(self.folder, **self.env) as collector:
             for unit in UNITS:
                 told = self.do(
                     "replay", parts.data(f"toco_toucan_RT{unit}_minute.csv.gz"), "--device", kit(unit),
@@ -50,8 +49,6 @@ class City:
                 assert "0 open; refused: none" in told
             collector.wait_until_stored(240)
             assert collector.stop() == 0
-        finally:
-            collector.kill()
 
     def calibrate(self):
         self.do(
@@ -144,16 +141,14 @@ def check_export(folder, series):
 def test_a_newer_calibration_leaves_old_answers_as_they_were(tmp_path, mosquitto):
     city = City(tmp_path / "data", mosquitto.url)
     city.do("device", "add", "--id", kit("01"), "--from", "2019-08-01")
-    collector = Collector(city.folder, **city.env)
-    try:
+    with Collector(city.folder, **city.env) as collector:
         city.do(
             "replay", parts.data("toco_toucan_pm25_hourly.csv.gz"), "--device", kit("01"), "--time", "time_utc",
             "--label", "begin", "--interval", "1h", "--where", "sensor_id=RT01", "--map", "pm25=pm25_raw_ugm3",
             "--unit", "pm25=ug/m3", "--map", "humidity=rh_pct", "--unit", "humidity=%",
         )  # fmt: skip
         collector.wait_until_stored()
-    finally:
-        collector.stop()
+        assert collector.stop() == 0
     city.do(
         "reference", "import", parts.data("toco_toucan_pm25_hourly.csv.gz"), "--station", STATION, "--yes",
         "--time", "time_utc", "--label", "begin", "--map", "pm25=pm25_ref_ugm3", "--unit", "pm25=ug/m3",

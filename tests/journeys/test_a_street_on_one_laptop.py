@@ -36,15 +36,15 @@ def test_the_demo_ends_by_itself_with_balanced_books(tmp_path):
 def test_a_clean_stop_and_a_next_start(tmp_path, how):
     listen = f"127.0.0.1:{parts.free_port()}"
     folder = tmp_path / "data"
-    collector = Collector(folder, "--listen", listen)
-    made = citimeasure("simulate", "--kits", 3, "--days", 0.5, "--speed", 0, "--listen", listen, "--folder", folder,
-                       "-o", "json")  # fmt: skip
-    collector.wait_until_stored()
-    assert collector.stop(how) == 0
+    with Collector(folder, "--listen", listen) as collector:
+        made = citimeasure("simulate", "--kits", 3, "--days", 0.5, "--speed", 0, "--listen", listen, "--folder", folder,
+                           "-o", "json")  # fmt: skip
+        collector.wait_until_stored()
+        assert collector.stop(how) == 0
+        collector.start()
+        assert collector.stop(how) == 0
     books = {row["kit"]: row for row in json.loads(made.stdout)}
     assert all(row["open"] == 0 and row["made"] == row["acknowledged"] + row["rejected"] for row in books.values())
-    collector.start()
-    assert collector.stop(how) == 0
     rows = json.loads(citimeasure("device", "list", "--folder", folder, "-o", "json").stdout)
     assert {row["device"]: row["taken"] for row in rows} == {kit: row["acknowledged"] for kit, row in books.items()}
     assert all(row["simulated"] for row in rows)

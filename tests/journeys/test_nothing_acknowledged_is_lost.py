@@ -76,15 +76,14 @@ def test_twenty_kills_of_the_collector(tmp_path, mosquitto):
     sources = kits()
     folder = tmp_path / "data"
     register(folder, sources)
-    collector = Collector(folder, "--broker", mosquitto.url)
     # Slow enough that kills fall into the sending, on any machine.
     fleet = Ledger(sources, Sending(mosquitto.url, pace=Pace(window=4, batch=10, resend_after=1.0)))
     done = threading.Event()
-    sender = threading.Thread(target=lambda: (fleet.run(timeout=3000 if SOAK else 250), done.set()))
-    sender.start()
+    sender = threading.Thread(target=lambda: (fleet.run(timeout=3000 if SOAK else 250), done.set()), daemon=True)
     rng = random.Random(1)
     kills_while_sending = 0
-    try:
+    with Collector(folder, "--broker", mosquitto.url) as collector:
+        sender.start()
         for _ in range(KILLS):
             time.sleep(rng.uniform(0.0, 0.4))
             kills_while_sending += not done.is_set()
@@ -94,9 +93,6 @@ def test_twenty_kills_of_the_collector(tmp_path, mosquitto):
         assert fleet.total.left == 0 and not fleet.total.rejected
         collector.wait_until_stored()
         assert collector.stop() == 0
-    finally:
-        collector.kill()
-        sender.join(timeout=1)
     assert kills_while_sending >= 20, f"only {kills_while_sending} kills came while kits were sending"
     check(folder, fleet, sources)
 
@@ -106,13 +102,12 @@ def test_an_outage_of_the_broker_loses_nothing(tmp_path, mosquitto):
     sources = kits()
     folder = tmp_path / "data"
     register(folder, sources)
-    collector = Collector(folder, "--broker", mosquitto.url)
     fleet = Ledger(sources, Sending(mosquitto.url, pace=Pace(window=4, batch=10, resend_after=1.0)))
     done = threading.Event()
-    sender = threading.Thread(target=lambda: (fleet.run(timeout=250), done.set()))
-    sender.start()
+    sender = threading.Thread(target=lambda: (fleet.run(timeout=250), done.set()), daemon=True)
     outages = 0
-    try:
+    with Collector(folder, "--broker", mosquitto.url) as collector:
+        sender.start()
         for _ in range(5 if SOAK else 2):
             wait_until(lambda: fleet.total.acknowledged > 0, what="a first acknowledgement")
             outages += not done.is_set()
@@ -124,9 +119,6 @@ def test_an_outage_of_the_broker_loses_nothing(tmp_path, mosquitto):
         assert outages and fleet.total.left == 0 and not fleet.total.rejected
         collector.wait_until_stored()
         assert collector.stop() == 0
-    finally:
-        collector.kill()
-        sender.join(timeout=1)
     check(folder, fleet, sources)
 
 
@@ -143,18 +135,13 @@ def test_an_outage_of_the_store_is_not_noticed_by_kits(tmp_path, mosquitto, infl
         "CITIMEASURE_INFLUX_TOKEN_FILE": str(tmp_path / "token"),
     }
     influx_server.kill()
-    collector = Collector(folder, "--broker", mosquitto.url, **env)
-    try:
+    with Collector(folder, "--broker", mosquitto.url, **env) as collector:
         fleet = Fleet(sources, Sending(mosquitto.url))
         assert fleet.run(timeout=60) and fleet.total.acknowledged == 1500
         wait_until(lambda: b"Nothing is lost" in collector.log.read_bytes(), what="a word about the store")
         influx_server.start()
         collector.wait_until_stored()
         assert collector.stop() == 0
-    finally:
-        collector.kill()
-        if influx_server.process is None:
-            influx_server.start()
     from collector.store.influx import InfluxStore
 
     store = InfluxStore(influx_server.url, influx_server.org, "outage", influx_server.token)

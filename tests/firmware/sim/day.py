@@ -17,7 +17,7 @@ import virtual
 
 from kit.core.app import App
 from kit.core.clock import Clock
-from kit.core.config import DEFAULTS
+from kit.core.config import defaults
 from kit.sensors import find
 from kit.sensors.bus import Bus
 
@@ -55,7 +55,7 @@ async def outage():
 async def day():
     asyncio.create_task(outage())
     bus = Bus(parts.I2C({0x44: parts.SHT45(), 0x69: parts.SPS30()}, fault))
-    settings = dict(DEFAULTS, device="kit-virtual", host="far", mqtt_password="secret")
+    settings = defaults(device="kit-virtual", host="far", mqtt_password="secret")
     app = App(settings, find(bus), sys.argv[1], clock=Clock(virtual.now_ms), open_=far.open, ask_time=ask_time)
     asyncio.create_task(app.run())
     await asyncio.sleep((TO - FROM) * HOUR - 5)  # the power goes before the last minute is whole

@@ -15,20 +15,25 @@ import virtual
 
 from kit.core.app import App
 from kit.core.clock import Clock
-from kit.core.config import DEFAULTS
+from kit.core.config import defaults
 from kit.sensors import find
 from kit.sensors.bus import Bus
 
 device, host, port, folder, seconds, speed, longer = sys.argv[1:8]
-START_MS = time.time() * 1000
+# An hour ago, so that hurrying does not lead into the collector's future.
+START_MS = int(time.time()) * 1000 - 3_600_000
+began = time.ticks_ms()
 ticks = virtual.hurry(int(speed))
+
+
+def ask_time():
+    return START_MS + time.ticks_diff(ticks(), began)
 
 
 async def main():
     bus = Bus(parts.I2C({0x44: parts.SHT45(), 0x69: parts.SPS30()}))
-    settings = dict(DEFAULTS, device=device, host=host, port=int(port), interval=10)
-    # An hour ago, so that hurrying does not lead into the collector's future.
-    app = App(settings, find(bus), folder, clock=Clock(ticks), ask_time=lambda: START_MS - 3_600_000 + ticks())
+    settings = defaults(device=device, host=host, port=int(port), interval=10)
+    app = App(settings, find(bus), folder, clock=Clock(ticks), ask_time=ask_time)
     running = asyncio.create_task(app.run())
     await asyncio.sleep(int(seconds))
     app.stop_measuring()

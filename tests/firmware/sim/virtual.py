@@ -57,11 +57,12 @@ class _Hurry:
 
 
 def hurry(speed):
-    """From now on a real millisecond is `speed` of them. Returns the function that tells the time."""
+    """From now on a real millisecond is `speed` of them. Returns the function that tells the time [ticks]."""
+    # It starts at the real time, as C code queues tasks that are due at once under that: they must lie in the past.
     began = time.ticks_ms()
 
     def ticks():
-        return time.ticks_diff(time.ticks_ms(), began) * speed
+        return time.ticks_add(began, time.ticks_diff(time.ticks_ms(), began) * speed)
 
     core.ticks = ticks
     core._io_queue = _Hurry(core._io_queue, speed)

@@ -24,13 +24,19 @@ class ConfigError(Exception):
     """A setting that cannot be; the message says which, never a secret's value."""
 
 
+def defaults(**more):
+    """Every setting and secret, as it is where nobody says otherwise."""
+    settings = dict.fromkeys(SECRETS, "")
+    settings.update(DEFAULTS)
+    settings.update(more)
+    return settings
+
+
 def load(folder):
     """Settings and secrets in one dict. A missing file gives defaults; a damaged one is an error."""
-    settings = dict(DEFAULTS)
-    settings.update(_read(folder + "/config.json"))
+    settings = defaults(**_read(folder + "/config.json"))
     secrets = _read(folder + "/secret.json")
-    for name in SECRETS:
-        settings[name] = secrets.get(name, "")
+    settings.update({name: secrets[name] for name in SECRETS if name in secrets})
     check(settings)
     return settings
 
@@ -44,7 +50,7 @@ def save(folder, settings):
 
 def check(settings):
     """ConfigError if a setting is of the wrong kind."""
-    for name, default in DEFAULTS.items():
+    for name, default in defaults().items():
         if type(settings.get(name)) is not type(default):
             raise ConfigError("%s must be a %s" % (name, type(default).__name__))
     if settings["interval"] not in (1, 2, 5, 10, 15, 20, 30, 60, 120, 300):
