@@ -141,6 +141,11 @@ class Store:
                 file.write("%d %d\n" % (boot, zero))
         os.rename(self._folder + "/zeros.new", self._folder + "/zeros")
 
+    @property
+    def last_known_ms(self):
+        """The latest time that any boot knew, or 0."""
+        return max(self._zeros.values()) if self._zeros else 0
+
     def zero_of(self, boot):
         """When a boot began [ms since 1970], or None."""
         return self._zeros.get(boot)
@@ -261,6 +266,13 @@ class Store:
                 os.remove(self._path(segment.number, kind))
             except OSError:
                 pass  # it never had any
+
+    def forget_all(self):
+        """Deletes everything, as before a kit goes to another host."""
+        for segment in list(self._segments):
+            self._forget(segment)
+        for name in os.listdir(self._folder):
+            os.remove(self._folder + "/" + name)
 
     @property
     def held(self):
