@@ -14,7 +14,7 @@ SINCE_1900 = 2208988800
 
 
 def packet(question: bytes, now: float, fault: str = "") -> bytes:
-    """The answer to a question of 48 bytes at a Unix time [s]."""
+    """The answer to a question of 48 bytes at a Unix time [s]; `fault`: kiss, unsynchronised, stranger, short."""
     leap = 3 if fault == "unsynchronised" else 0
     stratum = {"kiss": 0, "unsynchronised": 16}.get(fault, 2)
     head = struct.pack("!BBBbII4s", leap << 6 | 4 << 3 | 4, stratum, 6, -20, 0, 0, b"TEST")
@@ -26,7 +26,7 @@ def packet(question: bytes, now: float, fault: str = "") -> bytes:
 
 @contextmanager
 def time_server(fault: str = "", ahead: float = 0.0) -> Iterator[int]:
-    """Runs one; yields its port. `fault`: "", silent, kiss, unsynchronised, stranger, short; `ahead` [s] of true time."""
+    """Runs one; yields its port. `fault` as in `packet`, or "silent"; `ahead` [s] of true time."""
     line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     line.bind(("127.0.0.1", 0))
     line.settimeout(0.1)
