@@ -2,9 +2,9 @@
 """Some days of a kit's hard month, up to a power cut. MicroPython.
 
 argv: the flash's folder, the far end's book, first day, last day, room for readings [bytes], 1 to send all at the end.
-Each day by its number has something else: the Wi-Fi flaps, the broker is killed every few minutes or is away, no time
-server answers, sensors damage their answers or are unplugged; from day 8 to 12 nobody can be reached at all. Prints the
-books as a line of JSON.
+Days repeat by fives: a quiet one, at whose start nobody tells the time; Wi-Fi that flaps and frames that are damaged; a
+broker that is killed and falls silent; a day alone, with too little room; a sensor unplugged and no time server. Prints
+the books as a line of JSON.
 """
 
 import asyncio
@@ -44,13 +44,12 @@ there = {0x44: parts.SHT45(), 0x69: parts.SPS30()}
 
 def fault(address):
     chance = random.random()
-    bad = 0.2 if day() % 10 == 5 else 0.002
+    bad = 0.2 if day() % 5 == 1 else 0.002
     return "crc" if chance < bad else "nack" if chance < bad * 1.2 else "short" if chance < bad * 1.4 else None
 
 
 async def ask_time():
-    # At first nobody tells the time for two hours; on one day in ten nobody does.
-    if virtual.now_ms() < 7_200_000 or day() % 10 == 4:
+    if virtual.now_ms() < 7_200_000 or day() % 5 == 4:
         raise OSError(110)
     return true_ms()
 
@@ -64,24 +63,23 @@ async def open_line():
 async def trouble():
     """What the world does, minute by minute."""
     while True:
-        today = day()
-        alone = 8 <= today < 12
-        if today % 10 == 2 or alone:
-            station.mood = (
-                random.choice(("away", "no_address", "missing")) if alone or random.random() < 0.3 else "there"
-            )
+        kind = day() % 5
+        if kind == 1:  # the Wi-Fi flaps
+            station.mood = "there" if random.random() < 0.7 else random.choice(("away", "no_address", "missing"))
+        elif kind == 3:  # nobody is there
+            station.mood = "away"
         else:
             station.mood = "there"
         if station.mood != "there":
             far.cut()
-        if today % 10 == 3 and random.random() < 0.2:
+        if kind == 2 and random.random() < 0.2:  # the broker is killed, falls silent, comes back
             far.cut()
             far.state = random.choice(("away", "deaf", "there", "there"))
-        elif today % 10 != 3:
+        elif kind != 2:
             far.state = "there"
-        if today % 10 == 6 and 0x44 in there:
+        if kind == 4 and 0x44 in there:
             there[-1] = there.pop(0x44)
-        elif today % 10 == 7 and -1 in there:
+        elif kind == 0 and -1 in there:
             there[0x44] = there.pop(-1)
         await asyncio.sleep(60)
 
@@ -93,7 +91,7 @@ async def main():
     app.wifi = Wifi(settings, app.state, app.watchdog.alive, station)
     app.uplink.why_away = None  # there are no real sockets here
     for driver in app.drivers:
-        driver.PERIOD = 20
+        driver.PERIOD = 60
     asyncio.create_task(trouble())
     asyncio.create_task(app.run())
     late = None
