@@ -31,6 +31,7 @@ GROWTH = 0.10
 
 _NATIVE = re.compile(r"^\s*@micropython\.(viper|native)\b", re.MULTILINE)
 
+_HEAD = ("module", "machine", "bytes")
 Sizes = dict[tuple[str, str], int]  # (module, machine): bytes
 
 
@@ -104,10 +105,13 @@ def read_sizes(path: Path = SIZES) -> Sizes:
     """A table of sizes; ToolError if it is none."""
     try:
         lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
-        return {(row["module"], row["machine"]): int(row["bytes"]) for row in csv.DictReader(lines)}
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        head, *rows = csv.reader(lines)
+        if tuple(head) != _HEAD:
+            raise ValueError(f"its columns are not {', '.join(_HEAD)}")
+        return {(module, machine): int(size) for module, machine, size in rows}
+    except (OSError, ValueError) as error:
         raise ToolError(
-            f"{path} is no table of sizes: {error!r}.", "`citimeasure build --sizes-out` writes one."
+            f"{path} is no table of sizes: {error}.", "`citimeasure build --sizes-out` writes one."
         ) from error
 
 
@@ -116,7 +120,7 @@ def write_sizes(sizes: Mapping[tuple[str, str], int], path: Path) -> None:
     text = io.StringIO("# SPDX-License-Identifier: EUPL-1.2\n")
     text.seek(0, io.SEEK_END)
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(("module", "machine", "bytes"))
+    table.writerow(_HEAD)
     table.writerows(
         (*key, number) for key, number in sorted(sizes.items(), key=lambda item: (item[0][0] == TOTAL, item))
     )
