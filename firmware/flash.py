@@ -165,7 +165,7 @@ def _fault(port: str, told: str) -> ToolError:
                           "Close it: a serial monitor, `mpremote`, an editor such as Thonny.")  # fmt: skip
     if re.search(r"No such file|FileNotFoundError|could not open port|port .* doesn't exist", told):
         return BoardFault(f"There is no serial port {port}.", CABLE)
-    if re.search(r"disconnected|Input/output error|multiple access|Device not configured|ClearCommError", told):
+    if re.search(r"Lost connection|disconnected|Input/output error|Device not configured|ClearCommError", told):
         return BoardFault(
             f"The board at {port} went away while talking.",
             f"{CABLE}\nThen run the command again; what was written already is not written twice.",
