@@ -29,7 +29,7 @@ CABLE = (
 )
 _DRIVERS = {
     "linux": "",
-    "darwin": "\nA board with a CH34x bridge may need WCH's driver on macOS before 10.14; newer ones have it.",
+    "darwin": "\nAn old macOS needs the driver of the board's bridge: silabs.com (CP210x) or wch-ic.com (CH34x).",
     "win32": (
         "\nThe Device Manager shows a board without driver with a yellow mark: install the driver of its bridge, "
         "from silabs.com (CP210x) or wch-ic.com (CH34x)."

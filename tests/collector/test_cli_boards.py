@@ -104,7 +104,9 @@ def test_wrong_files_are_refused_before_the_board_is_touched(tmp_path, given):
 
 def test_the_image_must_be_for_the_board(tmp_path, given):
     with plugged(used_flash(tmp_path / "flash", 4), chip="ESP32-C3") as link:
-        told = fails(1, "is for an ESP32-S3, the board is an ESP32-C3", "flash", link.port, "--in-boot", "--yes", *given)
+        told = fails(
+            1, "is for an ESP32-S3, the board is an ESP32-C3", "flash", link.port, "--in-boot", "--yes", *given
+        )
     assert "ESP32_GENERIC_C3" in told
 
 
