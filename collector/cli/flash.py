@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,14 +76,19 @@ def flash(
         ]
         if not dry_run:
             _ask(yes)
-            total = sum(len(part.data) for part in parts)
-            with progress("writing", total) as report:
-                tools.write(link, parts, report)
-            with progress("verifying", total) as report:
-                tools.verify(link, parts, report)
+            total = sum(len(part.data) for part in parts) // 1024
+            for text, step in (("writing, kB", tools.write), ("verifying, kB", tools.verify)):
+                with progress(text, total) as bar:
+                    step(link, parts, _in_kb(bar))
     emit(_rows(link.port, board, parts), output)
     if not dry_run:
-        click.echo("Written and verified." + (" Press the button Reset." if in_boot else ""), err=True)
+        after = "Press the button Reset." if in_boot else "If nothing happens within a minute, press the button Reset."
+        click.echo(f"Written and verified. {after}", err=True)
+
+
+def _in_kb(bar: Callable[[int], None]) -> Callable[[int], None]:
+    """For a bar that counts kB: takes bytes."""
+    return lambda done: bar(done // 1024)
 
 
 def _ask(yes: bool) -> None:

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
+import pty
+import subprocess
 
 import pytest
 from littlefs import LittleFS
@@ -13,7 +17,7 @@ from firmware import build
 from firmware.chips import CHIPS
 from tests.firmware.fake_board import plugged, used_flash
 from tests.firmware.runtimes import MB, runtime
-from tests.journeys.collecting import citimeasure
+from tests.journeys.collecting import CITIMEASURE, citimeasure, environment
 
 
 @pytest.fixture
@@ -83,6 +87,27 @@ def test_a_dry_run_tells_and_writes_nothing(tmp_path, given):
     assert about == [{"port": link.port, "chip": "ESP32-S3", "mac": "00:00:00:00:00:00", "flash": 4 * MB}]
     assert [row["part"] for row in rows] == ["micropython", "files"]
     assert memory.read_bytes() == before
+
+
+@pytest.mark.parametrize(("said", "code"), [("n", 130), ("y", 0)])
+def test_a_person_at_a_terminal_is_asked_and_sees_a_bar(tmp_path, given, said, code):
+    memory = used_flash(tmp_path / "flash", 4)
+    before = memory.read_bytes()
+    ours, theirs = pty.openpty()
+    with plugged(memory) as link:
+        command = [*CITIMEASURE, "flash", link.port, "--in-boot", *map(str, given)]
+        streams = {"stdin": theirs, "stdout": subprocess.DEVNULL, "stderr": theirs}
+        with subprocess.Popen(command, env=environment(TERM="xterm"), **streams) as process:
+            os.close(theirs)
+            os.write(ours, f"{said}\n".encode())
+            seen = b""
+            with contextlib.suppress(OSError):  # the end of a pseudo-terminal
+                while more := os.read(ours, 65536):
+                    seen += more
+    os.close(ours)
+    assert process.returncode == code, seen
+    assert b"Go on? [y/N]" in seen
+    assert (b"verifying, kB" in seen) == (code == 0) == (memory.read_bytes() != before)
 
 
 def test_what_is_missing_is_asked_for(tmp_path, given):
