@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,7 @@ from collector.cli.options import emit, output_option, progress
 from collector.errors import UsageError
 
 if TYPE_CHECKING:
-    from firmware.flash import Board, Part
+    from firmware.flash import Board, Link, Part
 
 _FILE = click.Path(path_type=Path)
 
@@ -33,8 +33,8 @@ _FILE = click.Path(path_type=Path)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 def flash(
-    port: str | None, runtime: str | None, sha256: str | None, config: Path | None, secret: Path | None, in_boot: bool,
-    baud: int, no_stub: bool, dry_run: bool, yes: bool, output: str,
+    port: str | None, runtime: str | None, sha256: str | None, config: Path | None, secret: Path | None, output: str,
+    **how: Any,
 ) -> None:  # fmt: skip
     """Put MicroPython and the kit's firmware onto a board.
 
@@ -45,9 +45,9 @@ def flash(
     citimeasure flash --dry-run
     citimeasure flash --runtime ESP32_GENERIC_S3-20250415-v1.25.0.bin --config config.json --secret secret.json
     """
-    from firmware import build, image
-    from firmware import flash as tools
+    from firmware import image
     from firmware import runtime as runtimes
+    from firmware.flash import Link, identify
     from firmware.ports import find_port
 
     with told_plainly():
@@ -56,34 +56,45 @@ def flash(
         if runtime:
             runtimes.parse(data)
         image.contents({}, config, secret)
-        link = tools.Link(port or find_port(), baud, in_boot, not no_stub)
-        board = tools.identify(link)
+        link = Link(port or find_port(), how["baud"], how["in_boot"], not how["no_stub"])
+        board = identify(link)
         click.echo(f"{link.port}: {board.revision}, {board.flash >> 20} MB of flash, {board.mac}", err=True)
-        if not runtime:
-            if not dry_run:
-                raise UsageError(
-                    f"Which MicroPython? The board is an {board.chip.name}.",
-                    f"Download the newest .bin from {board.chip.page} and name it with --runtime.",
-                )
-            emit(_rows(link.port, board, []), output)
-            return
-        sound = runtimes.parse(data, board.chip)
-        place = sound.files_at(board.flash)
-        files = image.contents(build.tree(board.chip.machine), config, secret)
-        parts = [
-            tools.Part("micropython", board.chip.offset, sound.data),
-            tools.Part("files", place.offset, image.image(files, place.blocks)),
-        ]
-        if not dry_run:
-            _ask(yes)
-            total = sum(len(part.data) for part in parts) // 1024
-            for text, step in (("writing, kB", tools.write), ("verifying, kB", tools.verify)):
-                with progress(text, total) as bar:
-                    step(link, parts, _in_kb(bar))
+        if not runtime and not how["dry_run"]:
+            raise UsageError(
+                f"Which MicroPython? The board is an {board.chip.name}.",
+                f"Download the newest .bin from {board.chip.page} and name it with --runtime.",
+            )
+        parts = _parts(board, data, config, secret) if runtime else []
+        if not how["dry_run"]:
+            _ask(how["yes"])
+            _write(link, parts)
     emit(_rows(link.port, board, parts), output)
-    if not dry_run:
-        after = "Press the button Reset." if in_boot else "If nothing happens within a minute, press the button Reset."
-        click.echo(f"Written and verified. {after}", err=True)
+
+
+def _parts(board: Board, data: bytes, config: Path | None, secret: Path | None) -> list[Part]:
+    """What shall lie in the flash of that board."""
+    from firmware import build, image
+    from firmware import runtime as runtimes
+    from firmware.flash import Part
+
+    runtime = runtimes.parse(data, board.chip)
+    place = runtime.files_at(board.flash)
+    files = image.contents(build.tree(board.chip.machine), config, secret)
+    return [
+        Part("micropython", board.chip.offset, runtime.data),
+        Part("files", place.offset, image.image(files, place.blocks)),
+    ]
+
+
+def _write(link: Link, parts: list[Part]) -> None:
+    from firmware import flash as tools
+
+    total = sum(len(part.data) for part in parts) // 1024
+    for text, step in (("writing, kB", tools.write), ("verifying, kB", tools.verify)):
+        with progress(text, total) as bar:
+            step(link, parts, _in_kb(bar))
+    after = "Press" if link.in_boot else "If nothing happens within a minute, press"
+    click.echo(f"Written and verified. {after} the button Reset.", err=True)
 
 
 def _in_kb(bar: Callable[[int], None]) -> Callable[[int], None]:
