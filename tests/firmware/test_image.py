@@ -102,6 +102,22 @@ def test_micropython_reads_the_settings_and_goes_on_writing(tmp_path, settings):
         assert json.loads(file.read())["device"] == "kit-7hx3m9ab"
 
 
+def test_micropython_reads_files_of_every_awkward_size(tmp_path):
+    """Small files lie in the folder's own block, up to the size of a cache: a reader with less would cut them."""
+    sizes = (0, 1, 31, 32, 33, 127, 128, 129, 511, 512, 513, 4095, 4096, 4097, 8192, 50_000)
+    files = {f"/many/{size}": bytes(n * 7 % 251 for n in range(size)) for size in sizes}
+    path = tmp_path / "image"
+    path.write_bytes(image.image(files, 512))
+    assert walked(mounted(path, 512, "walk('/f')").replace("f/", "")) == listing(files)
+
+
+def test_micropython_imports_the_firmware_from_the_image(tmp_path):
+    path = tmp_path / "image"
+    path.write_bytes(image.image(image.contents(build.tree("x86")), 512))
+    code = "import sys\nsys.path.insert(0, '/f')\nfrom kit.core import config\nprint(config.__file__)"
+    assert mounted(path, 512, code) == "/f/kit/core/config.mpy\n"
+
+
 def test_we_read_what_micropython_formatted(tmp_path):
     path = tmp_path / "image"
     path.write_bytes(bytes(512 * 4096))
