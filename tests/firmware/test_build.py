@@ -29,12 +29,22 @@ def run(folder, code, heap="64k"):
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env={"MICROPYPATH": f"{folder}:.frozen"})
 
 
+def files_of(folder):
+    """Names of all files in it."""
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
 @pytest.fixture
 def small(tmp_path):
     """A firmware of two modules, one of them with machine code."""
     source = tmp_path / "source"
     (source / "kit").mkdir(parents=True)
-    for name, text in (("boot.py", ""), ("main.py", "print(1)\n"), ("kit/fast.py", VIPER), ("kit/slow.py", PLAIN)):
+    for name, text in (("boot.py", ""), ("main.py", "print(1)\n"), ("kit/fast.py", VIPER), ("kit/slow.py", PLAIN),
+                       ("kit/page.html", "<p>")):  # fmt: skip
         (source / name).write_text(text)
     return source
 
@@ -48,8 +58,8 @@ def trees(tmp_path_factory):
 @pytest.mark.parametrize("machine", MACHINES)
 def test_every_module_is_in_the_tree_of_every_machine(trees, machine):
     target, sizes = trees
-    wanted = {path.relative_to(build.DEVICE).as_posix() for path in build.DEVICE.rglob("*.py")}
-    made = {path.relative_to(target / machine).as_posix() for path in (target / machine).rglob("*.*py")}
+    wanted = files_of(build.DEVICE)
+    made = files_of(target / machine)
     assert {name.replace(".mpy", ".py") for name in made} == wanted
     assert {name for name in made if name.endswith(".py")} == {"boot.py", "main.py"}
     assert sizes[build.TOTAL, machine] == sum(path.stat().st_size for path in (target / machine).rglob("*.mpy"))
@@ -80,6 +90,10 @@ def test_every_module_of_the_real_firmware_is_imported_from_its_tree(trees):
     code = "".join(f"try:\n    import {name}\nexcept ImportError as e:\n    print(e)\n" for name in names)
     done = run(f"{target / 'x86'}:{board.compiled()}", code, heap="1m")
     assert not done.stderr and "kit" not in done.stdout, done
+
+
+def test_a_file_that_is_no_program_goes_along_as_it_is(small):
+    assert build.tree("x86", small)["kit/page.html"] == b"<p>"
 
 
 def test_building_twice_gives_the_same_bytes():

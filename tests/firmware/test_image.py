@@ -103,7 +103,7 @@ def test_micropython_reads_the_settings_and_goes_on_writing(tmp_path, settings):
 
 
 def test_micropython_reads_files_of_every_awkward_size(tmp_path):
-    """Small files lie in the folder's own block, larger ones in blocks of their own; borders are where readers differ."""
+    """Small files lie in the folder's own block, larger ones in their own; at the borders readers differ."""
     sizes = (0, 1, 31, 32, 33, 127, 128, 129, 511, 512, 513, 4095, 4096, 4097, 8192, 50_000)
     files = {f"/many/{size}": bytes(n * 7 % 251 for n in range(size)) for size in sizes}
     path = tmp_path / "image"
