@@ -26,7 +26,7 @@ STARTED_BY_NAME = ("boot.py", "main.py")
 ANY = "any"  # machine of what all machines read
 TOTAL = "total"
 # A tree's .mpy files together, bytes: two trees, as an update needs, and 512 kB of readings that wait must fit into the
-# smallest file system of MicroPython's images, 960 kB, and leave it air. What is in RAM at a time is another matter; the
+# smallest file system of MicroPython's images, 960 kB, and leave it air. What is in RAM at a time is another matter:
 # tests that run the kit in its 64 kB of heap see to that.
 MOST = 96 * 1024
 GROWTH = 0.10
