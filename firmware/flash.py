@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,21 +62,17 @@ def identify(link: Link) -> Board:
     """Asks the board what it is. BoardFault if it does not answer, or is none that a kit can have."""
     check_port(link.port)
     told = "\n".join(_esptool(link, "flash-id"))
-    name = _find(r"^Chip type:\s+(.+)$", told)
+    chip = CHIPS.get(_find(r"^Connected to (\S+) on", told))
+    revision = _find(r"^Chip type:\s+(.+)$", told)  # ESP32-PICO-D4 and others are an ESP32 too
     size = _find(r"^Detected flash size:\s+(\d+)MB", told)
-    kind = name.split(" ")[0]
-    chip = next((one for one in CHIPS.values() if kind == one.name or _variant(kind) == one.name), None)
     if chip is None:
-        raise BoardFault(f"The board has a chip that a kit cannot have: {name or 'of unknown kind'}.",
-                         f"A kit may have: {', '.join(CHIPS)}.")  # fmt: skip
+        raise BoardFault(
+            f"The board has a chip that a kit cannot have: {revision or 'of unknown kind'}.",
+            f"A kit may have: {', '.join(CHIPS)}.",
+        )
     if not size:
         raise BoardFault("The board does not say how large its flash is.", BUTTON)
-    return Board(chip, name, _find(r"^(?:BASE )?MAC:\s+(\S{17})$", told), int(size) << 20)
-
-
-def _variant(kind: str) -> str:
-    """The first ESP32 was sold under many names: ESP32-D0WD, ESP32-PICO-D4, ESP32-U4WDH."""
-    return "ESP32" if re.match(r"ESP32-(D|PICO|U4|S0)", kind) else kind
+    return Board(chip, revision, _find(r"^(?:BASE )?MAC:\s+(\S{17})$", told), int(size) << 20)
 
 
 def _find(pattern: str, text: str) -> str:
@@ -110,23 +107,16 @@ def verify(link: Link, parts: Sequence[Part], report: Report = lambda _: None) -
         raise _differs()
 
 
-class _files:
-    """The parts as files, and the words that name them to esptool."""
-
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self._parts = parts
-        self._folder = tempfile.TemporaryDirectory(prefix="citimeasure-flash-")
-
-    def __enter__(self) -> list[str]:
+@contextmanager
+def _files(parts: Sequence[Part]) -> Iterator[list[str]]:
+    """The parts as files, that only this user may read: the words that name them to esptool."""
+    with tempfile.TemporaryDirectory(prefix="citimeasure-flash-") as folder:
         words = []
-        for part in self._parts:
-            path = Path(self._folder.name) / f"{part.name}.bin"
+        for part in parts:
+            path = Path(folder) / f"{part.name}.bin"
             path.write_bytes(part.data)
             words += [f"{part.offset:#x}", str(path)]
-        return words
-
-    def __exit__(self, *_: object) -> None:
-        self._folder.cleanup()
+        yield words
 
 
 def _esptool(link: Link, command: str, *words: str, after: str = "hard-reset") -> Iterator[str]:
