@@ -121,9 +121,11 @@ def _files(parts: Sequence[Part]) -> Iterator[list[str]]:
 
 def _esptool(link: Link, command: str, *words: str, after: str = "hard-reset") -> Iterator[str]:
     """Runs esptool, gives its lines as they come, and raises its failure in plain words."""
-    before = "no-reset" if link.in_boot else "default-reset"
-    options = ["--port", link.port, "--baud", str(link.baud), "--before", before]
-    options += ["--after", "no-reset" if link.in_boot else after, *([] if link.stub else ["--no-stub"])]
+    options = ["--port", link.port, "--baud", str(link.baud), *([] if link.stub else ["--no-stub"])]
+    if link.in_boot:  # nothing changes between two tries then: three will do
+        options += ["--before", "no-reset", "--after", "no-reset", "--connect-attempts", "3"]
+    else:
+        options += ["--after", after]
     process = subprocess.Popen(
         [sys.executable, "-m", "esptool", *options, command, *words],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
