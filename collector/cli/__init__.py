@@ -28,6 +28,8 @@ COMMANDS = {
     "device": ("device", "Register kits and see how they do."),
     "reference": ("reference", "Bring in the data of official stations."),
     "calibrate": ("calibrate", "Fit kits to official stations, and judge the fit."),
+    "build": ("build", "Compile the kit's firmware, and show its size."),
+    "flash": ("flash", "Put MicroPython and the kit's firmware onto a board."),
     "doctor": ("doctor", "Check the set-up, and say what to do."),
 }
 

@@ -95,7 +95,7 @@ def test_every_command_has_an_example_in_the_documentation():
 
 @pytest.mark.parametrize(
     "line",
-    ["query kit-7hx3m9ab", "query kit-7hx3m9ab pm25 --lost 7d", "device ad", "query a pm25 --last soon", "flash"],
+    ["query kit-7hx3m9ab", "query kit-7hx3m9ab pm25 --lost 7d", "device ad", "query a pm25 --last soon", "flush"],
 )
 def test_a_wrong_command_is_found(line):
     with pytest.raises(click.UsageError):
