@@ -5,7 +5,7 @@ import asyncio
 import binascii
 import os
 
-from machine import I2C, WDT, Pin, reset
+from machine import WDT, Pin, reset
 
 from kit import board
 from kit.core import config
@@ -17,7 +17,8 @@ from kit.core.watchdog import TIMEOUT_MS, last_words, reset_cause
 from kit.net.page import Page
 from kit.net.wifi import Wifi
 from kit.sensors import find
-from kit.sensors.bus import Bus
+from kit.sensors.bus import open_bus
+from kit.sensors.serial import open_serial
 
 CONFIG = "/cfg"
 DATA = "/data"
@@ -43,11 +44,11 @@ def build():
     state = State()
     settings = load_settings(state)
     set_up = not config.ready(settings)
-    bus = Bus(I2C(0, sda=Pin(board.I2C_SDA), scl=Pin(board.I2C_SCL), freq=100_000))
+    finding = find(open_bus(board.I2C_SDA, board.I2C_SCL), open_serial(board.UART_TX, board.UART_RX))
     why = reset_cause()
     hung = last_words(DATA + "/late")
     app = App(
-        settings, find(bus), DATA, state, Clock(), on_time=set_chip, restart=reset, reset=(why + " " + hung).strip(),
+        settings, finding, DATA, state, Clock(), on_time=set_chip, restart=reset, reset=(why + " " + hung).strip(),
         # Not while somebody sets the kit up by cable: the chip's timer cannot be stopped once it runs.
         wdt=None if set_up else WDT(timeout=TIMEOUT_MS),
     )  # fmt: skip
