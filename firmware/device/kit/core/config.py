@@ -16,7 +16,10 @@ DEFAULTS = {
     "interval": 60,  # s between two readings
     "store_bytes": 512 * 1024,  # for readings that wait
     "network": "",  # Wi-Fi's name
+    "microphone": "",  # its model, or none
+    "microphone_offset": 0,  # hundredths of a dB, added to every level: what a calibrator or a station told
 }
+MICROPHONES = ("", "ICS-43434", "INMP441")
 SECRETS = ("wifi_password", "mqtt_password")
 
 
@@ -57,6 +60,10 @@ def check(settings):
         raise ConfigError("interval must divide an hour: 1 to 300 s")
     if not 0 < settings["port"] < 65536:
         raise ConfigError("port must be 1 to 65535")
+    if settings["microphone"] not in MICROPHONES:
+        raise ConfigError("microphone must be empty, or one of %s" % ", ".join(MICROPHONES[1:]))
+    if not -2000 <= settings["microphone_offset"] <= 2000:
+        raise ConfigError("microphone_offset is in hundredths of a dB: -2000 to 2000")
 
 
 def _read(path):

@@ -17,8 +17,9 @@ LIMIT = 65535  # of what is squared; a full-scale sample is 131071 here, so that
 def weigh(x: int, square: uint, i: int, block: ptr32, n: int, state: ptr32):  # noqa: F821 - viper's own types
     """Weighs n samples, 24 bits in the upper part of 32, and adds to the sums in `state`, an array of 11 integers.
 
-    state[0:6] is the filter's memory; [6] and [7] the sum of squares after C, modulo 65536 of each and the rest / 65536;
-    [8] and [9] the same after A; [10] counts samples that were clipped. Sums hold 32,768 samples before they wrap.
+    state[0:6] is the filter's memory; [6] and [7] are the sum of squares after C: of what each has below 65536, and of
+    the rest, in 65536; [8] and [9] are the same after A; [10] counts samples that were clipped. The sums hold 32,768
+    samples before they wrap.
     `x`, `square` and `i` are 0: arguments come first, and the first variables live in registers.
     """
     s0 = state[0]

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The sound level meter: listens without a pause, keeps energies, tells levels at the end of each interval.
+
+Samples live in one buffer of 25 ms and are written over by the next; nothing hands them on. What was not heard is
+counted: an interval of which too little was heard, or in which the microphone was at fault, gives no levels.
+"""
+
+import asyncio
+import time
+from array import array
+
+from kit.noise.kernel import RATE, weigh
+from kit.noise.levels import BLOCK, Levels
+from kit.noise.microphone import MODELS
+
+_BLOCK_MS = BLOCK * 1000 // RATE
+_BYTES = 4 * BLOCK
+_NAP_MS = 20  # between two blocks, so that a read finds most of one
+_SETTLE = 40  # blocks that are thrown away at first: the microphone wakes up, the filter settles
+_WINDOW = 40  # blocks; in so many the reader is in time at least once
+_JUMP_MS = 10  # later than in the last window by so much: samples were lost
+_STALL_S = 3
+_LONGEST_PAUSE = 600  # s
+_COVERAGE = 90  # % of an interval that must have been heard
+_OFFSET = 52429  # a tenth of full scale, as the filter's memory has it: no sound microphone has that direct current
+_TOO_QUIET = 1000  # hundredths of a dB under the microphone's own noise
+
+
+class Meter:
+    """`open_` gives a stream of samples, as machine.I2S is one; `ticks` is time.ticks_ms, or a test's own."""
+
+    NAME = "noise"
+
+    def __init__(self, open_, settings, ticks=time.ticks_ms):
+        self._open, self._ticks = open_, ticks
+        self._sensitivity, self._own_noise = MODELS[settings["microphone"]]
+        self._offset = settings["microphone_offset"]
+        self._bytes = memoryview(bytearray(_BYTES))
+        # Two views, one sample apart, are equal only if all samples are.
+        self._but_last, self._but_first, self._first = self._bytes[:-4], self._bytes[4:], self._bytes[:4]
+        self._state = array("i", bytes(44))
+        self._levels = Levels()
+        self._heard = self._restarts = 0  # blocks, and streams that ended, since the start
+        self._lost = self._clips = self._withheld = self._us = 0  # samples; samples; intervals; of the last block
+        self._accounted = ticks()  # until here each millisecond was heard or is lost
+        self._told = {"coverage": 0, "fault": "starting"}
+        self._clear()
+
+    def _clear(self):
+        self._levels.clear()
+        self._left_out = self._same = self._lost_ms = self._direct = 0
+
+    async def run(self):
+        """Runs for ever: listens, and when the stream fails or falls silent begins again, with growing pauses."""
+        pause = 1
+        while True:
+            began, last = self._heard, -1
+            task = asyncio.create_task(self._listen())
+            try:
+                while self._heard != last and not task.done():
+                    last = self._heard
+                    await asyncio.sleep(_STALL_S)
+            finally:
+                task.cancel()
+            self._restarts += 1
+            if self._heard - began > 1000:
+                pause = 1
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _listen(self):
+        try:
+            stream = self._open()
+        except OSError:
+            return  # `run` sees that the task has ended
+        try:
+            reader = asyncio.StreamReader(stream)
+            self._begin()
+            while True:
+                at = reads = 0
+                while at < _BYTES:
+                    at += await reader.readinto(self._bytes[at:] if at else self._bytes) or 0
+                    reads += 1
+                self._take()
+                if reads > 1:  # else it is late
+                    await asyncio.sleep_ms(_NAP_MS)
+        except OSError:
+            pass  # likewise
+        finally:
+            stream.deinit()
+
+    def _begin(self):
+        """A stream begins: what came before it is lost."""
+        now = self._ticks()
+        self._lose(time.ticks_diff(now, self._accounted))
+        self._accounted = now
+        self._late = self._in_window = 0
+        self._least_late = self._late_before = None
+        for i in range(11):
+            self._state[i] = 0
+        self._settling = _SETTLE
+
+    def _take(self):
+        """Weighs the block; from here on there are only energies."""
+        state = self._state
+        began = time.ticks_us()
+        weigh(0, 0, 0, self._bytes, BLOCK, state)
+        self._us = time.ticks_diff(time.ticks_us(), began)
+        c, a = state[7] * 65536 + state[6], state[9] * 65536 + state[8]
+        clips = state[10]
+        for i in range(6, 11):
+            state[i] = 0
+        self._heard += 1
+        self._account()
+        if self._but_last == self._but_first:
+            self._same += 1
+            self._settling = _SETTLE
+        elif self._settling:
+            self._settling -= 1
+            self._left_out += 1
+            self._levels.restart()
+        else:
+            self._levels.add(a, c)
+            self._direct += state[0] >> 10
+            self._clips += clips
+
+    def _account(self):
+        """Finds gaps: after one, the reader is later than it ever was in the window before."""
+        now = self._ticks()
+        self._late += time.ticks_diff(now, self._accounted) - _BLOCK_MS
+        self._accounted = now
+        if self._least_late is None or self._late < self._least_late:
+            self._least_late = self._late
+        self._in_window += 1
+        if self._in_window < _WINDOW:
+            return
+        if self._late_before is not None and self._least_late - self._late_before >= _JUMP_MS:
+            self._lose(self._least_late - self._late_before)
+        # A drift between the clocks of sound and time is no gap: each window is compared with the last one only.
+        self._late_before, self._least_late, self._in_window = self._least_late, None, 0
+
+    def _lose(self, ms):
+        self._lost_ms += ms
+        self._lost += ms * (RATE // 1000)
+
+    def close(self):
+        """The levels of the interval in hundredths of a dB, {name: int}, and begins anew; {} if they would not be true."""
+        now = self._ticks()
+        behind = time.ticks_diff(now, self._accounted)
+        if behind > 1000:  # nothing comes
+            self._lose(behind)
+            self._accounted = now
+        blocks = self._levels.blocks
+        arrived = blocks + self._left_out + self._same
+        coverage = blocks * _BLOCK_MS * 100 // max(arrived * _BLOCK_MS + self._lost_ms, 1)
+        values = self._levels.values(self._sensitivity, self._offset) if blocks else {}
+        fault = ""
+        if not arrived:
+            fault = "no data"
+        elif self._same * 100 > (100 - _COVERAGE) * arrived:
+            fault = "silent" if self._first == b"\0\0\0\0" else "stuck"
+        elif coverage < _COVERAGE:
+            fault = "gaps"
+        elif abs(self._direct) > _OFFSET * blocks:
+            fault = "offset"
+        elif values["laeq"] - self._offset < self._own_noise - _TOO_QUIET:
+            fault = "silent"
+        self._told = {"coverage": coverage, "fault": fault}
+        self._clear()
+        if fault:
+            self._withheld += 1
+            return {}
+        return values
+
+    def health(self):
+        """For the status: the last interval's coverage [%] and fault, and what was counted since the start."""
+        return dict(
+            self._told, clips=self._clips, lost=self._lost, withheld=self._withheld, restarts=self._restarts, us=self._us
+        )
