@@ -7,7 +7,7 @@ import time
 
 from machine import I2C, Pin, reset
 
-from kit import board
+from kit import board, noise
 from kit.core import config
 from kit.core.app import App
 from kit.net.wifi import Wifi
@@ -17,7 +17,7 @@ from kit.sensors.bus import Bus
 settings = config.load("/cfg")
 bus = Bus(I2C(0, sda=Pin(board.I2C_SDA), scl=Pin(board.I2C_SCL), freq=100_000))
 try:
-    asyncio.run(App(settings, find(bus), folder="/data", wifi=Wifi(settings)).run())
+    asyncio.run(App(settings, find(bus), folder="/data", wifi=Wifi(settings), meter=noise.find(settings)).run())
 except Exception as error:  # noqa: BLE001 - whatever it was: readings are on flash, and a kit that stands still helps nobody
     sys.print_exception(error)
     time.sleep(10)

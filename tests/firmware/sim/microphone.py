@@ -6,8 +6,7 @@ read in 101 ms is lost, as on the board. `faults` are (from, to, kind) in virtua
 "offset" (40 % of full scale), "gap" (samples are lost), "stall" (nothing comes any more), "error" (OSError).
 """
 
-import random
-
+import micropython
 import virtual
 
 DMA = 256  # samples come in pieces of so many
@@ -32,8 +31,7 @@ class Microphone:
 
     def _ready(self):
         made = (virtual.now_ms() - self._began) * 48 // DMA * DMA
-        if made - self._next > ROOM or self._fault() == "gap":
-            self._next = max(made - ROOM, self._next) if self._fault() != "gap" else made
+        self._next = made if self._fault() == "gap" else max(made - ROOM, self._next)
         return made - self._next
 
     def wait_ms(self):
@@ -66,13 +64,13 @@ class Microphone:
 
 
 @micropython.viper
-def _shift(piece: ptr32, n: int, by: int):
+def _shift(piece: ptr32, n: int, by: int):  # noqa: F821 - viper's own type
     for i in range(n):
         piece[i] = (piece[i] >> 1) + by
 
 
 @micropython.viper
-def _noise(piece: ptr32, n: int, seed: int, amplitude: int) -> int:
+def _noise(piece: ptr32, n: int, seed: int, amplitude: int) -> int:  # noqa: F821
     for i in range(n):
         seed ^= seed << 13
         seed ^= (seed >> 17) & 32767
@@ -95,7 +93,7 @@ class File:
     """Samples of a file, over and over."""
 
     def __init__(self, path):
-        self._file = open(path, "rb")
+        self._file = open(path, "rb")  # noqa: SIM115 - for as long as the microphone lives
         self._size = self._file.seek(0, 2)
 
     def __call__(self, piece, first):

@@ -24,8 +24,9 @@ _ASK_AGAIN_S = 3600
 class App:
     """A kit. What depends on the board or the network can be given by tests: clock, streams, the time's source."""
 
-    def __init__(self, settings, drivers, folder, wifi=None, clock=None, open_=None, ask_time=ntp_ms):
+    def __init__(self, settings, drivers, folder, wifi=None, clock=None, open_=None, ask_time=ntp_ms, meter=None):
         self._settings, self._drivers, self._wifi = settings, drivers, wifi
+        self._meter = meter
         self.clock = clock or Clock()
         self.store = Store(folder, settings["store_bytes"])
         self._ask_time = ask_time
@@ -46,6 +47,7 @@ class App:
             "torn": self.store.torn,
             "undated": self.uplink.counts["undated"],
             "rssi": self._wifi.strength() if self._wifi else None,
+            "noise": self._meter.health() if self._meter else None,
         }
 
     def stop_measuring(self):
@@ -58,6 +60,8 @@ class App:
         jobs += [self._drive(driver) for driver in self._drivers]
         if self._wifi:
             jobs.append(self._wifi.run())
+        if self._meter:
+            jobs.append(self._meter.run())
         await asyncio.gather(*jobs)
 
     async def _drive(self, driver):
@@ -91,6 +95,8 @@ class App:
             end = next_end(self.clock, length)
             await asyncio.sleep_ms(max(end - self.clock.uptime_ms(), 0))
             means = self._interval.close()
+            if self._meter:
+                means.update(self._meter.close())
             if means and not first and self._measuring:
                 self._keep(end, length, means)
             first = False

@@ -64,14 +64,14 @@ class Levels:
         self._classes[min((_level(fast) - _LOWEST) // 50, _CLASSES - 1)] += 1
 
     def _exceeded(self, percent):
-        """The level that is exceeded for so much of the time, linear within its class."""
+        """The level that is exceeded for so much of the time: linear within a class, within what there was."""
         wanted = self.blocks * percent
-        for i in range(_CLASSES - 1, -1, -1):
-            here = self._classes[i] * 100
-            if here and wanted <= here:
-                return _LOWEST + 50 * (i + 1) - 50 * wanted // here
-            wanted -= here
-        return _LOWEST
+        i = _CLASSES - 1
+        while wanted > self._classes[i] * 100:
+            wanted -= self._classes[i] * 100
+            i -= 1
+        found = _LOWEST + 50 * (i + 1) - 50 * wanted // (self._classes[i] * 100)
+        return min(max(found, _level(self._least)), _level(self._highest))
 
     def values(self, sensitivity, offset):
         """{quantity: level} for a microphone of a sensitivity (of 1 Pa, under full scale), and what is to be added."""

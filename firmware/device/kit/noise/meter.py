@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The sound level meter: listens without a pause, keeps energies, tells levels at the end of each interval.
 
-Samples live in one buffer of 25 ms and are written over by the next; nothing hands them on. What was not heard is
+Samples live in one buffer of 12.5 ms and are written over by the next; nothing hands them on. What was not heard is
 counted: an interval of which too little was heard, or in which the microphone was at fault, gives no levels.
 """
 
@@ -14,8 +14,9 @@ from kit.noise.levels import BLOCK, Levels
 from kit.noise.microphone import MODELS
 
 _BLOCK_MS = BLOCK * 1000 // RATE
-_BYTES = 4 * BLOCK
-_NAP_MS = 20  # between two blocks, so that a read finds most of one
+_PIECE = BLOCK // 2  # samples that are read at once: a small heap has no room for more in one place
+_BYTES = 4 * _PIECE
+_NAP_MS = 20  # between two blocks, so that reads find whole pieces
 _SETTLE = 40  # blocks that are thrown away at first: the microphone wakes up, the filter settles
 _WINDOW = 40  # blocks; in so many the reader is in time at least once
 _JUMP_MS = 10  # later than in the last window by so much: samples were lost
@@ -41,7 +42,7 @@ class Meter:
         self._state = array("i", bytes(44))
         self._levels = Levels()
         self._heard = self._restarts = 0  # blocks, and streams that ended, since the start
-        self._lost = self._clips = self._withheld = self._us = 0  # samples; samples; intervals; of the last block
+        self._lost = self._clips = self._withheld = self._us = 0  # samples; samples; intervals; of the last piece
         self._accounted = ticks()  # until here each millisecond was heard or is lost
         self._told = {"coverage": 0, "fault": "starting"}
         self._clear()
@@ -77,12 +78,15 @@ class Meter:
             reader = asyncio.StreamReader(stream)
             self._begin()
             while True:
-                at = reads = 0
-                while at < _BYTES:
-                    at += await reader.readinto(self._bytes[at:] if at else self._bytes) or 0
-                    reads += 1
+                reads = 0
+                for _ in range(BLOCK // _PIECE):
+                    at = 0
+                    while at < _BYTES:
+                        at += await reader.readinto(self._bytes[at:] if at else self._bytes) or 0
+                        reads += 1
+                    self._weigh()
                 self._take()
-                if reads > 1:  # else it is late
+                if reads > BLOCK // _PIECE:  # else it is late
                     await asyncio.sleep_ms(_NAP_MS)
         except OSError:
             pass  # likewise
@@ -98,21 +102,26 @@ class Meter:
         self._least_late = self._late_before = None
         for i in range(11):
             self._state[i] = 0
-        self._settling = _SETTLE
+        self._settling, self._moves = _SETTLE, False
+
+    def _weigh(self):
+        """Weighs a piece; from here on there are only energies."""
+        began = time.ticks_us()
+        weigh(0, 0, 0, self._bytes, _PIECE, self._state)
+        self._us = time.ticks_diff(time.ticks_us(), began)
+        if self._but_last != self._but_first:
+            self._moves = True
 
     def _take(self):
-        """Weighs the block; from here on there are only energies."""
+        """Takes the energies of a block."""
         state = self._state
-        began = time.ticks_us()
-        weigh(0, 0, 0, self._bytes, BLOCK, state)
-        self._us = time.ticks_diff(time.ticks_us(), began)
         c, a = state[7] * 65536 + state[6], state[9] * 65536 + state[8]
         clips = state[10]
         for i in range(6, 11):
             state[i] = 0
         self._heard += 1
         self._account()
-        if self._but_last == self._but_first:
+        if not self._moves:
             self._same += 1
             self._settling = _SETTLE
         elif self._settling:
@@ -123,6 +132,7 @@ class Meter:
             self._levels.add(a, c)
             self._direct += state[0] >> 10
             self._clips += clips
+        self._moves = False
 
     def _account(self):
         """Finds gaps: after one, the reader is later than it ever was in the window before."""
@@ -144,7 +154,7 @@ class Meter:
         self._lost += ms * (RATE // 1000)
 
     def close(self):
-        """The levels of the interval in hundredths of a dB, {name: int}, and begins anew; {} if they would not be true."""
+        """The interval's levels in hundredths of a dB, {name: int}, or {} if they would not be true; begins anew."""
         now = self._ticks()
         behind = time.ticks_diff(now, self._accounted)
         if behind > 1000:  # nothing comes
@@ -175,5 +185,10 @@ class Meter:
     def health(self):
         """For the status: the last interval's coverage [%] and fault, and what was counted since the start."""
         return dict(
-            self._told, clips=self._clips, lost=self._lost, withheld=self._withheld, restarts=self._restarts, us=self._us
+            self._told,
+            clips=self._clips,
+            lost=self._lost,
+            withheld=self._withheld,
+            restarts=self._restarts,
+            us=self._us,
         )
