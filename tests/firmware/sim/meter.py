@@ -17,7 +17,6 @@ from microphone import File, Microphone, Noise
 from kit.core.config import defaults
 
 asked = json.loads(sys.argv[1])
-virtual.jump()
 settings = defaults(microphone="ICS-43434")
 settings.update(asked.get("settings", {}))
 source = File(asked["file"]) if "file" in asked else Noise(asked.get("amplitude", 100))
@@ -56,5 +55,6 @@ gc.collect()
 before = gc.mem_alloc()
 from kit.noise.meter import Meter  # noqa: E402 - what it takes is measured
 
+virtual.jump()
 heap = asyncio.run(main())
 print(json.dumps([Microphone.opened, Microphone.closed, heap]))

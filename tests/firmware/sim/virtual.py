@@ -48,7 +48,8 @@ class _Jump:
 
 
 def jump():
-    """From now on time jumps."""
+    """From now on time jumps, from the real time at this moment: call it just before asyncio.run."""
+    _Now.began = _Now.ms = time.ticks_ms()
     core.ticks = _ticks
     core._io_queue = _Jump()
 
