@@ -39,7 +39,7 @@ def load(block: npt.NDArray[np.int32]) -> tuple[float, float, float]:
 def heap() -> float:
     """The heap that the meter takes, with its code and buffers [kB]; on a board machine code is not in the heap."""
     lines = board.run("meter", json.dumps({"seconds": 1, "interval": 1}), heap="64k").splitlines()
-    return float(json.loads(lines[-1])[2]) / 1000
+    return float(json.loads(lines[-1])["heap"]) / 1000
 
 
 def measure() -> list[Bar]:

@@ -2,8 +2,8 @@
 """A sound level meter alone, in virtual time. MicroPython.
 
 argv: a JSON object of "seconds", "interval" [s], and perhaps "file" of samples or "amplitude" of noise, "faults",
-"busy" ([from ms, length ms], during which nothing else runs), "fails" (how often opening fails), "settings". Prints
-[values, health] of each interval as a line of JSON, then what was opened and closed, and the heap that the meter takes.
+"ppm", "busy" ([from ms, length ms], during which nothing else runs), "fails" (how often opening fails), "settings".
+Prints [values, health] of each interval as a line of JSON, then what the microphone counted and the meter's heap.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from kit.core.config import defaults
 
 asked = json.loads(sys.argv[1])
 settings = defaults(microphone="ICS-43434")
-settings.update(asked.get("settings", {}))
+settings.update(asked.get("settings", {}))  # fmt: skip
 source = File(asked["file"]) if "file" in asked else Noise(asked.get("amplitude", 100))
 fails = asked.get("fails", 0)
 
@@ -28,7 +28,7 @@ def open_():
     if fails:
         fails -= 1
         raise OSError(19)
-    return Microphone(source, asked.get("faults", ()))
+    return Microphone(source, asked.get("faults", ()), asked.get("ppm", 0))
 
 
 async def be_busy(start, length):
@@ -57,4 +57,6 @@ from kit.noise.meter import Meter  # noqa: E402 - what it takes is measured
 
 virtual.jump()
 heap = asyncio.run(main())
-print(json.dumps([Microphone.opened, Microphone.closed, heap]))
+print(json.dumps({
+    "opened": Microphone.opened, "closed": Microphone.closed, "dropped": Microphone.dropped, "heap": heap,
+}))  # fmt: skip

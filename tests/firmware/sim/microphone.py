@@ -2,8 +2,9 @@
 """A microphone on I2S, like machine.I2S: 24 bits in the upper part of 32, in the time of virtual.py. MicroPython.
 
 Samples come from a `source(buffer, first)` that fills a buffer of 32-bit samples from number `first` on. What is not
-read in 101 ms is lost, as on the board. `faults` are (from, to, kind) in virtual ms; kinds: "silence" (zeros), "stuck",
-"offset" (40 % of full scale), "gap" (samples are lost), "stall" (nothing comes any more), "error" (OSError).
+read in 101 ms is lost, as on the board; `dropped` counts it. The clock is fast by `ppm` in a million. `faults` are
+(from, to, kind) in virtual ms; kinds: "silence" (zeros), "stuck", "offset" (40 % of full scale), "gap" (samples are
+lost), "stall" (nothing comes any more), "error" (OSError).
 """
 
 import micropython
@@ -14,10 +15,10 @@ ROOM = 5000
 
 
 class Microphone:
-    opened = closed = 0
+    opened = closed = dropped = 0
 
-    def __init__(self, source, faults=()):
-        self._source, self._faults = source, faults
+    def __init__(self, source, faults=(), ppm=0):
+        self._source, self._faults, self._ppm = source, faults, ppm
         self._began = virtual.now_ms()
         self._next = 0
         Microphone.opened += 1
@@ -30,9 +31,12 @@ class Microphone:
         return None
 
     def _ready(self):
-        made = (virtual.now_ms() - self._began) * 48 // DMA * DMA
-        self._next = made if self._fault() == "gap" else max(made - ROOM, self._next)
-        return made - self._next
+        made = (virtual.now_ms() - self._began) * 48
+        made = (made + made * self._ppm // 1_000_000) // DMA * DMA
+        kept = made if self._fault() == "gap" else max(made - ROOM, self._next)
+        Microphone.dropped += kept - self._next
+        self._next = kept
+        return made - kept
 
     def wait_ms(self):
         """How long until there is something to read."""

@@ -19,7 +19,7 @@ _BYTES = 4 * _PIECE
 _NAP_MS = 20  # between two blocks, so that reads find whole pieces
 _SETTLE = 40  # blocks that are thrown away at first: the microphone wakes up, the filter settles
 _WINDOW = 40  # blocks; in so many the reader is in time at least once
-_JUMP_MS = 10  # later than in the last window by so much: samples were lost
+_JUMP_MS = 4  # later than in the last window by so much: samples were lost, a DMA buffer of 5.3 ms or more
 _STALL_S = 3
 _LONGEST_PAUSE = 600  # s
 _COVERAGE = 90  # % of an interval that must have been heard
@@ -144,8 +144,9 @@ class Meter:
         self._in_window += 1
         if self._in_window < _WINDOW:
             return
-        if self._late_before is not None and self._least_late - self._late_before >= _JUMP_MS:
-            self._lose(self._least_late - self._late_before)
+        jump = 0 if self._late_before is None else self._least_late - self._late_before
+        if abs(jump) >= _JUMP_MS:
+            self._lose(max(jump, -self._lost_ms))  # less than 0: it was busy for the whole window, and nothing was lost
         # A drift between the clocks of sound and time is no gap: each window is compared with the last one only.
         self._late_before, self._least_late, self._in_window = self._least_late, None, 0
 
