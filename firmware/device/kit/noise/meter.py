@@ -17,7 +17,7 @@ _BLOCK_MS = BLOCK * 1000 // RATE
 _PIECE = BLOCK // 2  # samples that are read at once: a small heap has no room for more in one place
 _BYTES = 4 * _PIECE
 _NAP_MS = 20  # between two blocks, so that reads find whole pieces
-_SETTLE = 40  # blocks that are thrown away at first: the microphone wakes up, the filter settles
+_SETTLE = 40  # blocks that are left out at first: the microphone wakes up, the filter settles
 _WINDOW = 40  # blocks; in so many the reader is in time at least once
 _JUMP_MS = 4  # later than in the last window by so much: samples were lost, a DMA buffer of 5.3 ms or more
 _STALL_S = 3
@@ -49,7 +49,8 @@ class Meter:
 
     def _clear(self):
         self._levels.clear()
-        self._left_out = self._same = self._lost_ms = self._direct = 0
+        self._left_out = self._lost_ms = self._direct = 0
+        self._same = ""  # or what a block was in which all samples are the same, as no sound has it
 
     async def run(self):
         """Runs for ever: listens, and when the stream fails or falls silent begins again, with growing pauses."""
@@ -121,13 +122,14 @@ class Meter:
             state[i] = 0
         self._heard += 1
         self._account()
-        if not self._moves:
-            self._same += 1
-            self._settling = _SETTLE
-        elif self._settling:
+        if self._settling:
             self._settling -= 1
             self._left_out += 1
             self._levels.restart()
+        elif not self._moves:
+            self._same = "stuck" if any(self._first) else "silent"
+            self._left_out += 1
+            self._settling = _SETTLE
         else:
             self._levels.add(a, c)
             self._direct += state[0] >> 10
@@ -162,14 +164,14 @@ class Meter:
             self._lose(behind)
             self._accounted = now
         blocks = self._levels.blocks
-        arrived = blocks + self._left_out + self._same
+        arrived = blocks + self._left_out
         coverage = blocks * _BLOCK_MS * 100 // max(arrived * _BLOCK_MS + self._lost_ms, 1)
         values = self._levels.values(self._sensitivity, self._offset) if blocks else {}
         fault = ""
         if not arrived:
             fault = "no data"
-        elif self._same * 100 > (100 - _COVERAGE) * arrived:
-            fault = "silent" if self._first == b"\0\0\0\0" else "stuck"
+        elif self._same:
+            fault = self._same  # and were it for a moment only: the step into it is loud
         elif coverage < _COVERAGE:
             fault = "gaps"
         elif abs(self._direct) > _OFFSET * blocks:
