@@ -8,6 +8,7 @@ and acknowledgements get lost all day; sensors damage one answer in a hundred an
 """
 
 import asyncio
+import gc
 import json
 import random
 import sys
@@ -16,9 +17,23 @@ import far_end
 import parts
 import virtual
 
+from kit.core.config import defaults
+
+if sys.argv[6:]:
+    gc.threshold(4096)  # what lives long lies close together then
+    import tap
+    from microphone import File, Microphone
+
+    from kit.noise.meter import Meter
+
+    heard = File(sys.argv[6])
+    meter = Meter(lambda: Microphone(heard), defaults(microphone="ICS-43434"), ticks=virtual.now_ms)
+else:
+    meter = None
+
 from kit.core.app import App
 from kit.core.clock import Clock
-from kit.core.config import defaults
+from kit.core.once import forget
 from kit.sensors import find
 from kit.sensors.bus import Bus
 
@@ -40,7 +55,7 @@ def fault(address):
     return "crc" if chance < 0.01 else "nack" if chance < 0.012 else "short" if chance < 0.014 else None
 
 
-def ask_time():
+async def ask_time():
     if virtual.now_ms() < KNOWN_AFTER * 1000:
         raise OSError(110)
     return true_ms()
@@ -54,25 +69,17 @@ async def outage():
             far.cut() if state == "away" else None
 
 
-def meter():
-    import tap
-    from microphone import File, Microphone
-
-    from kit.noise.meter import Meter
-
-    tap.record(sys.argv[7], but=sys.argv[2:3])
-    heard = File(sys.argv[6])
-    return Meter(lambda: Microphone(heard), defaults(microphone="ICS-43434"), ticks=virtual.now_ms)
-
-
 async def day():
+    global defaults
     asyncio.create_task(outage())
     bus = Bus(parts.I2C({0x44: parts.SHT45(), 0x69: parts.SPS30()}, fault))
     settings = defaults(device="kit-virtual", host="far", mqtt_password="secret")
-    app = App(
-        settings, find(bus), sys.argv[1], clock=Clock(virtual.now_ms), open_=far.open, ask_time=ask_time,
-        meter=meter() if sys.argv[6:] else None,
-    )  # fmt: skip
+    app = App(settings, find(bus), sys.argv[1], clock=Clock(virtual.now_ms), open_=far.open, ask_time=ask_time)
+    app.meter = meter
+    if meter:
+        tap.record(sys.argv[7], but=sys.argv[2:3])
+    del defaults
+    forget("kit.core.config")
     asyncio.create_task(app.run())
     await asyncio.sleep(TO - FROM - 5)  # the power goes before the last minute is whole
     return app

@@ -16,11 +16,17 @@ DEFAULTS = {
     "interval": 60,  # s between two readings
     "store_bytes": 512 * 1024,  # for readings that wait
     "network": "",  # Wi-Fi's name
+    "tls": False,  # a checked connection, with the roots in /cfg/roots
+    "ntp": "",  # a time server to ask before the others
+    "grid": "1km",  # how precisely the place may be shown: 100m, 1km, postcode
+    "led": [6, 22],  # hours [UTC] between which the LED may light; [0, 24] is always, [0, 0] never
+    "home_assistant": False,  # whether the kit announces itself to Home Assistant
     "microphone": "",  # its model, or none
     "microphone_offset": 0,  # hundredths of a dB, added to every level: what a calibrator or a station told
 }
 MICROPHONES = ("", "ICS-43434", "INMP441")
-SECRETS = ("wifi_password", "mqtt_password")
+GRIDS = ("100m", "1km", "postcode")
+SECRETS = ("wifi_password", "mqtt_password", "setup_password")
 
 
 class ConfigError(Exception):
@@ -51,6 +57,20 @@ def save(folder, settings):
     _write(folder + "/config.json", {name: value for name, value in settings.items() if name not in SECRETS})
 
 
+def ready(settings):
+    """Whether the kit knows all it needs to send readings."""
+    return bool(settings["device"] and settings["host"] and settings["network"])
+
+
+def forget(folder):
+    """Back to the factory's: no settings, no secrets. For a kit that gets a new host."""
+    for name in ("/config.json", "/secret.json"):
+        try:
+            os.remove(folder + name)
+        except OSError:
+            pass  # there was none
+
+
 def check(settings):
     """ConfigError if a setting is of the wrong kind."""
     for name, default in defaults().items():
@@ -60,6 +80,11 @@ def check(settings):
         raise ConfigError("interval must divide an hour: 1 to 300 s")
     if not 0 < settings["port"] < 65536:
         raise ConfigError("port must be 1 to 65535")
+    if settings["grid"] not in GRIDS:
+        raise ConfigError("grid must be one of " + ", ".join(GRIDS))
+    hours = settings["led"]
+    if len(hours) != 2 or not all(type(hour) is int and 0 <= hour <= 24 for hour in hours):
+        raise ConfigError("led must be two hours, as [6, 22]")
     if settings["microphone"] not in MICROPHONES:
         raise ConfigError("microphone must be empty, or one of %s" % ", ".join(MICROPHONES[1:]))
     if not -2000 <= settings["microphone_offset"] <= 2000:

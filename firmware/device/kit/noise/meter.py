@@ -22,18 +22,23 @@ _WINDOW = 40  # blocks; in so many the reader is in time at least once
 _JUMP_MS = 4  # later than in the last window by so much: samples were lost, a DMA buffer of 5.3 ms or more
 _STALL_S = 3
 _LONGEST_PAUSE = 600  # s
+_GRACE = 120  # s that it may be late before the watchdog calls it hung
 _COVERAGE = 90  # % of an interval that must have been heard
 _OFFSET = 52429  # a tenth of full scale, as the filter's memory has it: no sound microphone has that direct current
 _TOO_QUIET = 1000  # hundredths of a dB under the microphone's own noise
 
 
 class Meter:
-    """`open_` gives a stream of samples, as machine.I2S is one; `ticks` is time.ticks_ms, or a test's own."""
+    """`open_` gives a stream of samples, as machine.I2S is one; `alive` is told the watchdog's words; tests have ticks.
+
+    `faulty` is whether the microphone was at fault in the last interval.
+    """
 
     NAME = "noise"
 
-    def __init__(self, open_, settings, ticks=time.ticks_ms):
-        self._open, self._ticks = open_, ticks
+    def __init__(self, open_, settings, alive=None, ticks=time.ticks_ms):
+        self._open, self._alive, self._ticks = open_, alive, ticks
+        self.faulty = False
         self._sensitivity, self._own_noise = MODELS[settings["microphone"]]
         self._offset = settings["microphone_offset"]
         self._bytes = memoryview(bytearray(_BYTES))
@@ -61,14 +66,19 @@ class Meter:
             try:
                 while self._heard != last and not task.done():
                     last = self._heard
-                    await asyncio.sleep(_STALL_S)
+                    await self._sleep(_STALL_S)
             finally:
                 task.cancel()
             self._restarts += 1
             if self._heard - began > 1000:
                 pause = 1
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _sleep(self, seconds):
+        if self._alive:
+            self._alive(self.NAME, seconds + _GRACE)
+        await asyncio.sleep(seconds)
 
     async def _listen(self):
         try:
@@ -179,6 +189,7 @@ class Meter:
         elif values["laeq"] - self._offset < self._own_noise - _TOO_QUIET:
             fault = "silent"
         self._told = {"coverage": coverage, "fault": fault}
+        self.faulty = fault not in ("", "gaps")
         self._clear()
         if fault:
             self._withheld += 1
