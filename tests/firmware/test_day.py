@@ -10,7 +10,7 @@ START = 1767225600
 
 def part(*args):
     """Some hours of the day; the books at their end."""
-    return json.loads(board.run("day", *args, heap=board.kit_heap()).splitlines()[-1])
+    return json.loads(board.run("day", *args, heap=board.kit_heap("day")).splitlines()[-1])
 
 
 def test_a_day_with_six_hours_without_a_broker_loses_nothing(tmp_path):

@@ -8,7 +8,8 @@ from tests.firmware import board
 
 HEAD = """
 import json, os, sys
-from kit.data.store import Record, Store
+from kit.data.record import Record
+from kit.data.store import Store
 folder = sys.argv[1]
 def record(boot, seq, n=6):
     return Record(boot, seq, 1767225600 + 60 * seq, None, 60, [(code, 100 * seq + code) for code in range(n)])

@@ -16,7 +16,7 @@ ENCODE = """
 import json, sys
 from kit.data.message import Encoder
 from kit.data.quantities import CODES, hundredths
-from kit.data.store import Record
+from kit.data.record import Record
 for line in sys.stdin:
     message = json.loads(line)
     records, times = [], []
@@ -31,7 +31,8 @@ for line in sys.stdin:
 ACKS = """
 import json, os, sys
 from kit.data.message import BadAck, decode_ack
-from kit.data.store import Record, Store
+from kit.data.record import Record
+from kit.data.store import Store
 for number, line in enumerate(sys.stdin):
     vector = json.loads(line)
     store = Store("%s/%d" % (sys.argv[1], number))

@@ -12,7 +12,7 @@ import radio
 
 from kit.core import config
 from kit.core.app import App
-from kit.net.page import Page
+from kit.net.door import Door
 from kit.net.portal import Portal
 from kit.net.wifi import Wifi
 from kit.sensors import find
@@ -42,7 +42,7 @@ async def main():
     tasks = [asyncio.create_task(app.run())]
     app.portal = Portal(app, folder + "/cfg", lambda: print("saved"), radio.AccessPoint(), lambda peer: True)
     app.portal.open = mode == "portal"
-    tasks.append(asyncio.create_task(Page(app, int(port)).run()))
+    tasks.append(asyncio.create_task(Door(app, int(port)).run()))
     await asyncio.sleep(3)
     print("ready")
     await asyncio.StreamReader(sys.stdin).read(1)

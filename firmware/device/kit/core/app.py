@@ -15,7 +15,8 @@ from kit.core.state import State
 from kit.core.watchdog import Watchdog
 from kit.data.aggregate import Aggregate, next_end
 from kit.data.quantities import CODES
-from kit.data.store import Record, Store
+from kit.data.record import Record
+from kit.data.store import Store
 from kit.net.uplink import Uplink
 from kit.sensors.bus import BadFrame
 
@@ -70,7 +71,10 @@ class App:
         if settings["tls"]:
             from kit.net.tls import connect
 
-            return await connect(settings["host"], settings["port"], self._roots)
+            try:
+                return await connect(settings["host"], settings["port"], self._roots)
+            finally:
+                forget("kit.net.tls")
         return await asyncio.open_connection(settings["host"], settings["port"])
 
     async def _ask_servers(self):
@@ -215,7 +219,7 @@ class App:
             self.store.append(Record(self.store.boot, self._seq, t, end // 1000, length, values))
             self.state.set("store", "readings_dropped" if self.store.dropped else "ok")
         except OSError:
-            self.store.dropped += 1
+            self.store.dropped += 1  # in memory: the flash does not take it
             self.state.set("store", "flash_full")
         self.uplink.wake()
 

@@ -5,6 +5,7 @@ import asyncio
 import binascii
 import os
 
+import machine
 from machine import I2C, WDT, Pin, reset
 
 from kit import board, noise
@@ -13,14 +14,33 @@ from kit.core.app import App
 from kit.core.clock import Clock, set_chip
 from kit.core.led import Panel
 from kit.core.state import State
-from kit.core.watchdog import TIMEOUT_MS, last_words, reset_cause
-from kit.net.page import Page
+from kit.core.watchdog import TIMEOUT_MS
+from kit.net.door import Door
 from kit.net.wifi import Wifi
 from kit.sensors import find
 from kit.sensors.bus import Bus
 
 CONFIG = "/cfg"
 DATA = "/data"
+
+
+def last_words(note):
+    """The task that hung before this start, or ""; asked once."""
+    try:
+        with open(note) as file:
+            name = file.read()
+        os.remove(note)
+        return name
+    except OSError:
+        return ""
+
+
+def reset_cause():
+    """Why the chip started, in a word."""
+    causes = {}
+    for name in ("PWRON", "HARD", "WDT", "DEEPSLEEP", "SOFT"):
+        causes[getattr(machine, name + "_RESET", None)] = name.lower()
+    return causes.get(machine.reset_cause(), "unknown")
 
 
 def load_settings(state):
@@ -54,7 +74,7 @@ def build():
     app.wifi = Wifi(settings, state, app.watchdog.alive)
     app.meter = noise.find(settings, app.watchdog.alive)
     _add_panel(app)
-    app.add("page", Page(app).run)
+    app.add("page", Door(app).run)
     if set_up:
         app.add("portal", make_portal(app).run, None)
     return app

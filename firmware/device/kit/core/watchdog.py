@@ -47,26 +47,3 @@ class Watchdog:
                 except OSError:
                     pass  # then nobody learns who it was; the reset comes all the same
             await asyncio.sleep(_LOOK_S)
-
-
-def last_words(note):
-    """The task that hung before this start, or ""; asked once."""
-    import os
-
-    try:
-        with open(note) as file:
-            name = file.read()
-        os.remove(note)
-        return name
-    except OSError:
-        return ""
-
-
-def reset_cause():
-    """Why the chip started, in a word."""
-    import machine
-
-    causes = {}
-    for name in ("PWRON", "HARD", "WDT", "DEEPSLEEP", "SOFT"):
-        causes[getattr(machine, name + "_RESET", None)] = name.lower()
-    return causes.get(machine.reset_cause(), "unknown")

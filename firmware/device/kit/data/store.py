@@ -2,187 +2,49 @@
 """Readings that wait: kept on flash until the collector has acknowledged each one, whatever happens to the power.
 
 Segment files of 4 kB, the size of a flash sector, are only ever appended to: littlefs makes changes inside a file dear.
-Each record carries its own length and check sum, so that a torn one is seen. A record that follows the one before it,
-as a minute follows a minute, holds only how much each value has changed, in 1 to 5 bytes. Which records of a segment
-are acknowledged lies in a small file beside it; a segment goes when all its records are, or, counted, when there is no
+Each record carries its own length and check sum, so that a torn one is seen. Which records of a segment are
+acknowledged lies in a small file beside it; a segment goes when all its records are, or, counted, when there is no
 room. Nothing else is ever deleted.
 """
 
-import binascii
 import os
-import struct
 
-SEGMENT = 4096
-_HEAD = "<BH"  # length of the body, check sum
-# The first byte of a body. Then, of a record that follows the last one, the changes of its values; of any other: boot,
-# seq, time, dt, number of values, and code and value of each. Numbers are in groups of seven bits, lowest first; values
-# and changes are hundredths, with the sign in the lowest bit.
-_UPTIME, _FOLLOWS = 1, 2  # the time is s since the start of the boot, not since 1970
-
-
-class Record:
-    """One reading. `t` is s since 1970, or None with `uptime` [s] of its boot."""
-
-    def __init__(self, boot, seq, t, uptime, dt, values):
-        self.boot, self.seq, self.t, self.uptime, self.dt, self.values = boot, seq, t, uptime, dt, values
-
-
-def _sum(body):
-    return binascii.crc32(body) & 0xFFFF
-
-
-def _put(out, number, signed=False):
-    if signed:
-        number = number << 1 if number >= 0 else (-number << 1) - 1
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-
-
-def _numbers(body):
-    """The numbers of a body, one after the other."""
-    number = shift = 0
-    for byte in body:
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if not byte & 0x80:
-            yield number
-            number = shift = 0
-
-
-def _signed(number):
-    return -(number + 1 >> 1) if number & 1 else number >> 1
-
-
-def _moment(record):
-    return record.uptime if record.t is None else record.t
-
-
-def _follows(record, last):
-    """Whether a record is the one that must come after the last one, but for its values."""
-    if (record.boot, record.seq, record.dt, record.t is None) != (last.boot, last.seq + 1, last.dt, last.t is None):
-        return False
-    if _moment(record) != _moment(last) + record.dt or len(record.values) != len(last.values):
-        return False
-    return all(new[0] == old[0] for new, old in zip(record.values, last.values))
-
-
-def _pack(record, last):
-    kind = _UPTIME if record.t is None else 0
-    body = bytearray()
-    if last and _follows(record, last):
-        body.append(kind | _FOLLOWS)
-        for new, old in zip(record.values, last.values):
-            _put(body, new[1] - old[1], True)
-    else:
-        body.append(kind)
-        for number in (record.boot, record.seq, _moment(record), record.dt, len(record.values)):
-            _put(body, number)
-        for code, value in record.values:
-            _put(body, code)
-            _put(body, value, True)
-    return struct.pack(_HEAD, len(body), _sum(body)) + body
-
-
-def _unpack(body, last):
-    numbers = _numbers(body)
-    kind = next(numbers)
-    if kind & _FOLLOWS:
-        boot, seq, moment, dt = last.boot, last.seq + 1, _moment(last) + last.dt, last.dt
-        values = [(old[0], old[1] + _signed(next(numbers))) for old in last.values]
-    else:
-        boot, seq, moment, dt, n = [next(numbers) for _ in range(5)]
-        values = [(next(numbers), _signed(next(numbers))) for _ in range(n)]
-    t, uptime = (None, moment) if kind & _UPTIME else (moment, None)
-    return Record(boot, seq, t, uptime, dt, values)
-
-
-class _Segment:
-    """What is remembered of a file: runs of (boot, first seq, how many), in order, and which are acknowledged."""
-
-    def __init__(self, number):
-        self.number = number
-        self.size = 0
-        self.n = 0
-        self.runs = []
-        self.acked = bytearray()
-        self.left = 0
-        self.sealed = False  # full, or torn: never appended to again
-
-    def note(self, boot, seq):
-        if self.runs and self.runs[-1][0] == boot and self.runs[-1][1] + self.runs[-1][2] == seq:
-            self.runs[-1][2] += 1
-        else:
-            self.runs.append([boot, seq, 1])
-        if self.n % 8 == 0:
-            self.acked.append(0)
-        self.n += 1
-        self.left += 1
-
-    def is_acked(self, i):
-        return self.acked[i >> 3] >> (i & 7) & 1
-
-    def ack(self, boot, low, high):
-        """Marks what it has of a range; how many were new."""
-        new = start = 0
-        for run_boot, seq, n in self.runs:
-            if run_boot == boot:
-                for i in range(max(low - seq, 0), min(high - seq + 1, n)):
-                    at = start + i
-                    if not self.is_acked(at):
-                        self.acked[at >> 3] |= 1 << (at & 7)
-                        new += 1
-            start += n
-        self.left -= new
-        return new
+from kit.core.once import forget
+from kit.data.record import pack
+from kit.data.segment import SIZE, Segment
 
 
 class Store:
-    """Readings in a folder. `dropped` and `torn` count what was lost to lack of room, or to a power cut in a write."""
+    """Readings in a folder. `dropped` counts those lost for lack of room since the kit was set up, `torn` the records
+    that a power cut damaged while they were written.
+    """
 
     def __init__(self, folder, limit=512 * 1024):
         self._folder = folder
-        self._limit = max(limit // SEGMENT, 2)
-        self.dropped = self.torn = 0
-        self._segments = []
+        self._limit = max(limit // SIZE, 2)
         try:
             os.mkdir(folder)
         except OSError:
             pass  # it is there
-        self.boot = self._next_boot()
+        from kit.data import recover
+
+        self.boot = recover.read_number(folder + "/boot") + 1
+        self._write("boot", str(self.boot))
+        self.dropped = recover.read_number(folder + "/dropped")
+        self._zeros = recover.read_zeros(folder + "/zeros")
+        self._segments, self._last, self.torn = recover.segments(folder)
+        forget("kit.data.recover")
         self.newest = None  # the reading that was appended last in this boot
-        self._newest_in = None  # its segment, and its place there
-        self._zeros = self._load_zeros()
-        for number in sorted([int(name[:-4]) for name in os.listdir(folder) if name.endswith(".seg")]):
-            self._load(number)
+        self._newest_in = None, 0  # its segment, and its number there
+        self._found = []  # where reading goes on after each of the readings that were found last
+        self.rewind()
 
-    def _path(self, number, kind):
-        return "%s/%08d.%s" % (self._folder, number, kind)
-
-    def _next_boot(self):
-        path = self._folder + "/boot"
-        try:
-            with open(path) as file:
-                boot = int(file.read()) + 1
-        except (OSError, ValueError):
-            boot = 1
+    def _write(self, name, text):
+        """A small file, whole or as it was before."""
+        path = self._folder + "/" + name
         with open(path + ".new", "w") as file:
-            file.write(str(boot))
+            file.write(text)
         os.rename(path + ".new", path)
-        return boot
-
-    def _load_zeros(self):
-        """When boots began [ms since 1970], of those that knew it: what they kept without a time can be dated."""
-        zeros = {}
-        try:
-            with open(self._folder + "/zeros") as file:
-                for line in file:
-                    boot, _, zero = line.strip().partition(" ")
-                    zeros[int(boot)] = int(zero)
-        except (OSError, ValueError):
-            pass  # none yet; or the end of the file is torn
-        return zeros
 
     def remember_zero(self, zero_ms):
         """This boot began then."""
@@ -190,10 +52,7 @@ class Store:
         held = {run[0] for segment in self._segments for run in segment.runs}
         held.add(self.boot)
         self._zeros = {boot: zero for boot, zero in self._zeros.items() if boot in held}
-        with open(self._folder + "/zeros.new", "w") as file:
-            for boot, zero in self._zeros.items():
-                file.write("%d %d\n" % (boot, zero))
-        os.rename(self._folder + "/zeros.new", self._folder + "/zeros")
+        self._write("zeros", "".join(["%d %d\n" % one for one in self._zeros.items()]))
 
     @property
     def last_known_ms(self):
@@ -204,56 +63,14 @@ class Store:
         """When a boot began [ms since 1970], or None."""
         return self._zeros.get(boot)
 
-    def _load(self, number):
-        segment = _Segment(number)
-        segment.sealed = True  # a new boot begins a new segment: an old one may end in half a record
-        for record in self._records(segment, count_torn=True):
-            segment.note(record.boot, record.seq)
-        if not segment.n:
-            self._remove(segment)
-            return
-        try:
-            with open(self._path(number, "ack"), "rb") as file:
-                saved = file.read()
-        except OSError:
-            saved = b""
-        if len(saved) == len(segment.acked) + 2 and struct.unpack("<H", saved[:2])[0] == _sum(saved[2:]):
-            segment.acked = bytearray(saved[2:])
-            segment.left = sum([not segment.is_acked(i) for i in range(segment.n)])
-        self._segments.append(segment)
-        if not segment.left:
-            self._forget(segment)
-
-    def _records(self, segment, count_torn=False):
-        """The sound records of a file, in order; what follows a damaged one cannot be told apart, and is left."""
-        head = struct.calcsize(_HEAD)
-        last = None
-        with open(self._path(segment.number, "seg"), "rb") as file:
-            while True:
-                start = file.read(head)
-                if not start:
-                    return
-                body = b""
-                if len(start) == head:
-                    length, check = struct.unpack(_HEAD, start)
-                    body = file.read(length)
-                if len(start) < head or len(body) < length or not length or _sum(body) != check:
-                    self.torn += count_torn
-                    return
-                last = _unpack(body, last)
-                yield last
-
     def append(self, record):
         """Keeps a reading; on flash when it returns."""
         segment = self._segments[-1] if self._segments else None
-        last = self.newest if self._newest_in and self._newest_in[0] is segment else None
-        packed = _pack(record, last)
-        if segment is None or segment.sealed or segment.size + len(packed) > SEGMENT:
+        packed = pack(record, self.newest if segment and self._newest_in[0] is segment else None)
+        if segment is None or segment.sealed or segment.size + len(packed) > SIZE:
             segment = self._new_segment(segment)
-            packed = _pack(record, None)
-        with open(self._path(segment.number, "seg"), "ab") as file:
-            file.write(packed)
-        segment.size += len(packed)
+            packed = pack(record, None)
+        segment.append(packed)
         segment.note(record.boot, record.seq)
         self.newest, self._newest_in = record, (segment, segment.n - 1)
 
@@ -264,35 +81,56 @@ class Store:
 
     def _new_segment(self, last):
         """Begins a file; the last one is sealed, and goes if all of it is acknowledged already."""
-        number = last.number + 1 if last else self._last_number() + 1
         if last:
             last.sealed = True
             if not last.left:
                 self._forget(last)
         while len(self._segments) >= self._limit:
             oldest = self._segments[0]
-            self.dropped += oldest.left
+            self.drop(oldest.left)
             self._forget(oldest)
-        segment = _Segment(number)
+        self._last += 1
+        segment = Segment(self._folder, self._last)
         self._segments.append(segment)
         return segment
 
-    def _last_number(self):
-        numbers = [int(name[:-4]) for name in os.listdir(self._folder) if name.endswith(".seg")]
-        return max(numbers) if numbers else 0
+    def drop(self, n):
+        """Counts readings that are lost, before they are."""
+        self.dropped += n
+        if n:
+            self._write("dropped", str(self.dropped))
+
+    def rewind(self):
+        """Reading begins at the oldest again: something that was sent may be lost."""
+        self._at = 0, (0, 0, None)  # segment's number, and place in it
 
     def waiting(self, skip, limit):
-        """Up to `limit` readings that are not acknowledged and not in `skip`, a set of (boot, seq), oldest first."""
+        """Up to `limit` readings that are not acknowledged and not in `skip`, a set of (boot, seq), oldest first.
+
+        They are found again until `passed` or `rewind` says where to go on.
+        """
+        number, place = self._at[0], list(self._at[1])
         found = []
+        self._found = []
         for segment in self._segments:
-            if not segment.left:
+            if segment.number < number or not segment.left:
                 continue
-            for i, record in enumerate(self._records(segment)):
-                if i < segment.n and not segment.is_acked(i) and (record.boot, record.seq) not in skip:
+            if segment.number > number:
+                number, place = segment.number, [0, 0, None]
+            for record in segment.records(place):
+                if record is None:
+                    break
+                if not segment.is_acked(place[0] - 1) and (record.boot, record.seq) not in skip:
                     found.append(record)
+                    self._found.append((number, tuple(place)))
                     if len(found) >= limit:
                         return found
         return found
+
+    def passed(self, n):
+        """The first n readings that were found need not be found again."""
+        if n:
+            self._at = self._found[n - 1]
 
     def ack(self, boot, low, high):
         """Lets go of the readings low..high of a boot, both included, and of no other; how many there were."""
@@ -303,34 +141,20 @@ class Store:
                 continue
             total += new
             if segment.left or (segment is self._segments[-1] and not segment.sealed):
-                self._save_acks(segment)
+                segment.save_acks()
             else:
                 self._forget(segment)
         return total
 
-    def _save_acks(self, segment):
-        path = self._path(segment.number, "ack")
-        with open(path, "wb") as file:  # littlefs swaps the content when the file is closed
-            file.write(struct.pack("<H", _sum(segment.acked)))
-            file.write(segment.acked)
-
     def _forget(self, segment):
         self._segments.remove(segment)
-        self._remove(segment)
-
-    def _remove(self, segment):
-        for kind in ("seg", "ack"):  # in this order: acknowledgements without records do no harm
-            try:
-                os.remove(self._path(segment.number, kind))
-            except OSError:
-                pass  # it never had any
+        segment.remove()
 
     def forget_all(self):
         """Deletes everything, as before a kit goes to another host."""
-        for segment in list(self._segments):
-            self._forget(segment)
         for name in os.listdir(self._folder):
             os.remove(self._folder + "/" + name)
+        self._segments = []
 
     @property
     def held(self):

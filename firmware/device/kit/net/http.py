@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """As much of HTTP as the kit's own pages need: one small request at a time, bounded in size and time."""
 
-import asyncio
-
 _MAX_LINE = 512
 _MAX_LINES = 40
 _MAX_BODY = 2048
-_PATIENCE_S = 8
-_MOST = 4  # who may wait at a time; one is served, as more would cost memory that measuring needs
 _CHUNK = 512
 _WORDS = {200: "OK", 204: "No Content", 302: "Found", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"}
 
@@ -78,38 +74,12 @@ async def answer(writer, code, body=b"", kind="application/json", location=""):
     await writer.drain()
 
 
-class Server:
-    """`handle(request, writer, peer)` answers; `peer` is the address of the one who asks, "" where it is not known."""
-
-    def __init__(self, handle):
-        self._handle = handle
-        self._n = 0
-        self._turn = asyncio.Lock()
-
-    async def start(self, port=80):
-        """Begins to listen."""
-        await asyncio.start_server(self._serve, "0.0.0.0", port, 2)
-
-    async def _serve(self, reader, writer):
-        try:
-            if self._n < _MOST:
-                self._n += 1
-                try:
-                    async with self._turn:
-                        await asyncio.wait_for(self._one(reader, writer), _PATIENCE_S)
-                finally:
-                    self._n -= 1
-        except (OSError, EOFError, asyncio.TimeoutError):
-            pass  # gone
-        finally:
-            writer.close()
-            await writer.wait_closed()
-
-    async def _one(self, reader, writer):
-        try:
-            request = await read_request(reader)
-        except Bad as error:
-            await answer(writer, 400, str(error).encode(), "text/plain")
-            return
-        peer = writer.get_extra_info("peername")
-        await self._handle(request, writer, peer[0] if isinstance(peer, tuple) else "")
+async def serve(reader, writer, handle):
+    """Answers one request by `handle(request, writer, peer)`; `peer` is the asker's address, "" where nobody knows."""
+    try:
+        request = await read_request(reader)
+    except Bad as error:
+        await answer(writer, 400, str(error).encode(), "text/plain")
+        return
+    peer = writer.get_extra_info("peername")
+    await handle(request, writer, peer[0] if isinstance(peer, tuple) else "")

@@ -5,12 +5,11 @@ Read-only, without secrets. `/measures` is the same as JSON. In set-up mode, on 
 the same page to ask for the settings.
 """
 
-import asyncio
 import json
 
 from kit.data.message import FIRMWARE
 from kit.data.quantities import NAMES, text
-from kit.net.http import Server, answer
+from kit.net.http import answer, serve
 
 PAGE = "/".join(__file__.split("/")[:-1]) + "/page.html"
 
@@ -42,28 +41,19 @@ def measures(app):
     return json.dumps(about)
 
 
-class Page:
-    """The server. While the portal is open, it answers."""
+async def show(app, reader, writer):
+    """Answers one request; while the portal is open, that answers."""
 
-    def __init__(self, app, port=80):
-        self._app, self._port = app, port
-
-    async def run(self):
-        """Runs for ever."""
-        await Server(self._handle).start(self._port)
-        while True:
-            self._app.watchdog.alive("page", 7200)
-            await asyncio.sleep(3600)
-
-    async def _handle(self, request, writer, peer):
-        portal = self._app.portal
-        if portal and portal.open:
-            await portal.handle(request, writer, peer)
+    async def handle(request, writer, peer):
+        if app.portal and app.portal.open:
+            await app.portal.handle(request, writer, peer)
         elif request.method != "GET":
             await answer(writer, 403, b"this page only shows", "text/plain")
         elif request.path == "/":
             await answer(writer, 200, PAGE, "text/html; charset=utf-8")
         elif request.path == "/measures":
-            await answer(writer, 200, measures(self._app).encode())
+            await answer(writer, 200, measures(app).encode())
         else:
             await answer(writer, 404, b"", "text/plain")
+
+    await serve(reader, writer, handle)

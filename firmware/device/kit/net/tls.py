@@ -6,6 +6,7 @@ There is no way to leave the check out.
 """
 
 import asyncio
+import gc
 import os
 
 from kit.net.mqtt import MQTTError
@@ -43,4 +44,6 @@ def context(folder):
 
 async def connect(host, port, roots):
     """(reader, writer) of a checked connection. OSError if nobody answers; ValueError if the certificate is wrong."""
-    return await asyncio.open_connection(host, port, ssl=context(roots), server_hostname=host)
+    line = await asyncio.open_connection(host, port, ssl=context(roots), server_hostname=host)
+    gc.collect()  # of the certificates' text
+    return line

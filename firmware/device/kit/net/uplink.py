@@ -11,6 +11,7 @@ import gc
 import json
 import random
 
+from kit.core.once import forget
 from kit.data.message import FIRMWARE, BadAck, Encoder, decode_ack
 from kit.net.mqtt import Client, MQTTError
 
@@ -34,13 +35,12 @@ class Uplink:
     ):  # fmt: skip
         self._settings, self._store, self._clock = settings, store, clock
         self._open, self._state, self._status, self._alive = open_, state, status, alive
-        self._why_away = why_away  # a coroutine that gives a better word for a broker that does not answer
+        self.why_away = why_away  # a coroutine that gives a better word for a broker that does not answer
         self._topic = "citimeasure/v1/%s/" % settings["device"]
         self._sent = {}  # (boot, seq): uptime [ms] at which it is sent again
         self._resend_ms = _RESEND_MS
         self._more = asyncio.Event()
         self._client = None
-        self._undatable = set()
         self._batch, size = _LARGE if gc.mem_free() > _ROOMY else _SMALL
         self._encoder = Encoder(size)
         self.online = False
@@ -65,8 +65,8 @@ class Uplink:
                 # A certificate that is not right comes as a ValueError with the reason in words.
                 wrong = "certificate" if isinstance(error, ValueError) else "broker_away"
                 word = getattr(error, "word", wrong)
-                if wait > 4 and self._why_away and word in ("broker_away", "certificate"):
-                    word = await self._why_away(word)
+                if wait > 4 and self.why_away and word in ("broker_away", "certificate"):
+                    word = await self.why_away(word)
                 self._state.set("link", word)
                 print("broker:", error)
                 self.counts["errors"] += 1
@@ -74,12 +74,14 @@ class Uplink:
                 self._drop()
             if self._clock.uptime_ms() - began > 60_000:
                 wait = 1
+            self._alive("uplink", _LONGEST_WAIT + 180)
             await asyncio.sleep_ms(random.randint(wait * 500, wait * 1000))
             wait = min(wait * 2, _LONGEST_WAIT)
 
     def _drop(self):
         self.online = False
         self._sent.clear()  # what was open may be lost with the connection
+        self._store.rewind()
         if self._client:
             self._client.close()
             self._client = None
@@ -109,6 +111,7 @@ class Uplink:
 
                     self._announced = True
                     await announce(client, self._settings["device"], self._store.newest)
+                    forget("kit.net.discovery")
                 await self._send_some(client)
         finally:
             await _end(reader)
@@ -133,6 +136,8 @@ class Uplink:
             payload, n = self._encoder.encode(batch, times)
             for record in batch[:n]:
                 self._sent[record.boot, record.seq] = now + self._resend_ms
+            if batch[0] is not self._store.newest:
+                self._store.passed(n)
             await client.publish(self._topic + "readings", payload, 1)
             self.counts["sent"] += n
             await asyncio.sleep_ms(_PACE_MS)
@@ -148,29 +153,27 @@ class Uplink:
         for key in late:
             del self._sent[key]
         if late:  # the collector may be busy: asking more slowly helps it
+            self._store.rewind()
             self._resend_ms = min(self._resend_ms * 2, _LONGEST_RESEND_MS)
             if self._resend_ms > _SILENT_MS:
                 self._state.set("collector", "no_answer")
 
     def _choose(self):
         """Readings of one boot that can be dated: the newest one alone if it waits, else the oldest ones."""
-        newest = self._store.newest
-        if newest and (newest.boot, newest.seq) not in self._sent and not self._store.is_acked(newest):
+        store = self._store
+        newest = store.newest
+        if newest and (newest.boot, newest.seq) not in self._sent and not store.is_acked(newest):
             return [newest]
-        found = []
-        for record in self._store.waiting(self._skipped(), self._batch):
-            if found and record.boot != found[0].boot:
-                break
-            if self._time_of(record, 0) is None:
-                # Of a boot that ended before the time was known: nobody can say any more when it was.
-                self._undatable.add((record.boot, record.seq))
-                self.counts["undated"] += 1
-                continue
-            found.append(record)
+        found = store.waiting(self._sent, self._batch)
+        found = [record for record in found if record.boot == found[0].boot]
+        if found and self._time_of(found[0], 0) is None:
+            # Of a boot that ended before the time was known: nobody can say any more when it was.
+            for record in found:
+                if self._time_of(record, 0) is None:
+                    store.drop(store.ack(record.boot, record.seq, record.seq))
+                    self.counts["undated"] += 1
+            return []
         return found
-
-    def _skipped(self):
-        return self._sent if not self._undatable else set(self._sent) | self._undatable
 
     def _time_of(self, record, now):
         """("t", s) or ("age", ms) of a record; None if it cannot be dated."""
