@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -69,3 +70,33 @@ def test_the_meter_listens_on_the_pins_of_the_board():
 )
 def test_settings_of_a_microphone_are_checked(given, said):
     assert board.run(CHECK, json.dumps(given)).strip() == said
+
+
+ALIVE = """
+import asyncio, json
+import virtual
+from kit.core.config import defaults
+from kit.noise.meter import Meter
+
+said = []
+def open_():
+    raise OSError(19)
+
+async def main():
+    settings = defaults(microphone="INMP441")
+    meter = Meter(open_, settings, lambda *words: said.append((virtual.now_ms() // 1000,) + words))
+    running = asyncio.create_task(meter.run())
+    await asyncio.sleep(4000)
+    running.cancel()
+
+virtual.jump()
+asyncio.run(main())
+print(json.dumps(said))
+"""
+
+
+def test_the_watchdog_hears_of_a_meter_in_time_even_when_it_pauses_for_long():
+    said = json.loads(board.run(ALIVE, heap="128k"))
+    assert said[-1][0] > 3000 and max(seconds for _, _, seconds in said) == 600 + 120
+    for (at, name, seconds), (following, _, _) in pairwise(said):
+        assert name == "noise" and following <= at + seconds
