@@ -49,8 +49,9 @@ docs: $(VENV)/dev.stamp  ## the documentation, into build/docs
 	$(BIN)/python docs/generate.py
 	$(BIN)/sphinx-build -W -n -q -b html docs build/docs
 
-parts:  ## build or fetch the real servers and MicroPython that the tests use (InfluxDB takes 6 minutes)
+parts:  ## build or fetch the real servers, MicroPython and a disassembler that the tests use (InfluxDB takes 6 minutes)
 	bash tests/parts/micropython.sh
+	bash tests/parts/xtensa.sh
 	bash tests/parts/influxd.sh
 
 clean:  ## remove what these commands made

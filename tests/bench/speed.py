@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from tests.bench import ingest, memory, start, store
+from tests.bench import ingest, memory, noise, start, store
 from tests.bench.table import finish
 
 
 def main() -> None:
-    finish([*ingest.measure(), *store.measure(), *start.measure(), *memory.measure()], "bench.json")
+    bars = [*ingest.measure(), *store.measure(), *start.measure(), *memory.measure(), *noise.measure()]
+    finish(bars, "bench.json")
 
 
 if __name__ == "__main__":

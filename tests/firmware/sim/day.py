@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A part of a kit's virtual day, from one hour to another; then the power is cut. MicroPython.
 
-argv: the flash's folder, the far end's book, the hours, and after how many seconds the time becomes known. Prints what
-was made and left as a line of JSON. The broker falls silent at eight o'clock, is away from nine to fourteen; messages
+argv: the flash's folder, the far end's book, the hours, and after how many seconds the time becomes known; perhaps what
+a microphone hears, a file of samples, and where everything is copied that the kit writes or says. Prints what was made
+and left as a line of JSON. The broker falls silent at eight o'clock, is away from nine to fourteen; messages
 and acknowledgements get lost all day; sensors damage one answer in a hundred and sometimes give none.
 """
 
 import asyncio
+import gc
 import json
 import random
 import sys
@@ -15,23 +17,37 @@ import far_end
 import parts
 import virtual
 
+from kit.core.config import defaults
+
+if sys.argv[6:]:
+    gc.threshold(4096)  # what lives long lies close together then
+    import tap
+    from microphone import File, Microphone
+
+    from kit.noise.meter import Meter
+
+    heard = File(sys.argv[6])
+    meter = Meter(lambda: Microphone(heard), defaults(microphone="ICS-43434"), ticks=virtual.now_ms)
+else:
+    meter = None
+
 from kit.core.app import App
 from kit.core.clock import Clock
-from kit.core.config import defaults
 from kit.core.once import forget
 from kit.sensors import find
 from kit.sensors.bus import Bus
 
 HOUR = 3600
-FROM, TO, KNOWN_AFTER = [int(text) for text in sys.argv[3:6]]
+FROM, TO = [round(float(text) * HOUR) for text in sys.argv[3:5]]  # s
+KNOWN_AFTER = int(sys.argv[5])
 virtual.jump()
 
 
 def true_ms():
-    return (virtual.START + FROM * HOUR) * 1000 + virtual.now_ms()
+    return (virtual.START + FROM) * 1000 + virtual.now_ms()
 
 
-far = far_end.FarEnd(lambda: true_ms() // 1000, sys.argv[2], seed=FROM, lose=0.05)
+far = far_end.FarEnd(lambda: true_ms() // 1000, sys.argv[2], seed=FROM // HOUR, lose=0.05)
 
 
 def fault(address):
@@ -47,8 +63,8 @@ async def ask_time():
 
 async def outage():
     for hour, state in ((8, "deaf"), (9, "away"), (14, "there")):
-        if hour > FROM:
-            await asyncio.sleep_ms((hour - FROM) * HOUR * 1000 - virtual.now_ms())
+        if hour * HOUR > FROM:
+            await asyncio.sleep_ms((hour * HOUR - FROM) * 1000 - virtual.now_ms())
             far.state = state
             far.cut() if state == "away" else None
 
@@ -59,10 +75,13 @@ async def day():
     bus = Bus(parts.I2C({0x44: parts.SHT45(), 0x69: parts.SPS30()}, fault))
     settings = defaults(device="kit-virtual", host="far", mqtt_password="secret")
     app = App(settings, find(bus), sys.argv[1], clock=Clock(virtual.now_ms), open_=far.open, ask_time=ask_time)
+    app.meter = meter
+    if meter:
+        tap.record(sys.argv[7], but=sys.argv[2:3])
     del defaults
     forget("kit.core.config")
     asyncio.create_task(app.run())
-    await asyncio.sleep((TO - FROM) * HOUR - 5)  # the power goes before the last minute is whole
+    await asyncio.sleep(TO - FROM - 5)  # the power goes before the last minute is whole
     return app
 
 

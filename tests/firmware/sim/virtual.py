@@ -21,12 +21,17 @@ def now_ms():
     return _Now.ms - _Now.began
 
 
+def work(ms):
+    """Time goes by, and nobody else gets a turn."""
+    _Now.ms += ms
+
+
 def _ticks():
     return _Now.ms
 
 
 class _Jump:
-    """In place of asyncio's queue of sockets."""
+    """In place of asyncio's queue of sockets. A stream tells itself after how long it can be read."""
 
     def __init__(self):
         self.map = {}
@@ -35,12 +40,16 @@ class _Jump:
         if dt > 0:
             _Now.ms += dt
 
+    def queue_read(self, stream):
+        core._task_queue.push(core.cur_task, time.ticks_add(_Now.ms, stream.wait_ms()))
+
     def remove(self, task):
         pass
 
 
 def jump():
-    """From now on time jumps."""
+    """From now on time jumps, from the real time at this moment: call it just before asyncio.run."""
+    _Now.began = _Now.ms = time.ticks_ms()
     core.ticks = _ticks
     core._io_queue = _Jump()
 

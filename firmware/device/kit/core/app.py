@@ -57,7 +57,7 @@ class App:
         self.errors = {}  # by driver or task, and kind
         self.reset = reset
         self.heap_min = gc.mem_free()
-        self.wifi = self.portal = None
+        self.wifi = self.portal = self.meter = None
         self.uplink = Uplink(
             settings,
             self.store,
@@ -113,6 +113,7 @@ class App:
             "sensors": self.sensors,
             "rssi": self.wifi.strength() if self.wifi else None,
             "grid": self.settings["grid"],
+            "noise": self.meter.health() if self.meter else None,
         }
 
     def add(self, name, run, *args):
@@ -139,7 +140,9 @@ class App:
         ]
         jobs += [self._forever(driver.NAME, self._drive, driver, names) for driver, names in share(self.drivers)]
         jobs += [self._forever(*one) for one in self._more]
-        if not self.drivers:
+        if self.meter:
+            jobs.append(self._forever(self.meter.NAME, self.meter.run))
+        elif not self.drivers:
             self.state.set("sensors", "sensor")
         if self.wifi:
             jobs.append(self._forever("wifi", self.wifi.run))
@@ -204,6 +207,9 @@ class App:
             end = next_end(self.clock, length)
             await asyncio.sleep_ms(max(end - self.clock.uptime_ms(), 0))
             means = self._interval.close()
+            if self.meter:
+                means.update(self.meter.close())
+                self.state.set(self.meter.NAME, "sensor" if self.meter.faulty else "ok")
             if means and not first and self._measuring:
                 self._keep(end, length, means)
             first = False

@@ -21,7 +21,10 @@ DEFAULTS = {
     "grid": "1km",  # how precisely the place may be shown: 100m, 1km, postcode
     "led": [6, 22],  # hours [UTC] between which the LED may light; [0, 24] is always, [0, 0] never
     "home_assistant": False,  # whether the kit announces itself to Home Assistant
+    "microphone": "",  # its model, or none
+    "microphone_offset": 0,  # hundredths of a dB, added to every level: what a calibrator or a station told
 }
+MICROPHONES = ("", "ICS-43434", "INMP441")
 GRIDS = ("100m", "1km", "postcode")
 SECRETS = ("wifi_password", "mqtt_password", "setup_password")
 
@@ -82,6 +85,10 @@ def check(settings):
     hours = settings["led"]
     if len(hours) != 2 or not all(type(hour) is int and 0 <= hour <= 24 for hour in hours):
         raise ConfigError("led must be two hours, as [6, 22]")
+    if settings["microphone"] not in MICROPHONES:
+        raise ConfigError("microphone must be empty, or one of %s" % ", ".join(MICROPHONES[1:]))
+    if not -2000 <= settings["microphone_offset"] <= 2000:
+        raise ConfigError("microphone_offset is in hundredths of a dB: -2000 to 2000")
 
 
 def _read(path):

@@ -8,7 +8,7 @@ import os
 import machine
 from machine import WDT, Pin, reset
 
-from kit import board
+from kit import board, noise
 from kit.core import config
 from kit.core.app import App
 from kit.core.clock import Clock, set_chip
@@ -73,6 +73,7 @@ def build():
         wdt=None if set_up else WDT(timeout=TIMEOUT_MS),
     )  # fmt: skip
     app.wifi = Wifi(settings, state, app.watchdog.alive)
+    app.meter = noise.find(settings, app.watchdog.alive)
     _add_panel(app)
     app.add("page", Door(app).run)
     if set_up:
