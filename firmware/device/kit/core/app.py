@@ -53,8 +53,10 @@ class App:
         self._measuring = False
 
     async def run(self):
-        """Runs for ever."""
-        jobs = [self._close_intervals(), self.uplink.run(), self._learn_time()]
+        """Runs for ever. A kit that was told no collector measures, and keeps."""
+        jobs = [self._close_intervals(), self._learn_time()]
+        if self._settings["device"] and self._settings["host"]:
+            jobs.append(self.uplink.run())
         jobs += [self._drive(driver) for driver in self._drivers]
         if self._wifi:
             jobs.append(self._wifi.run())
