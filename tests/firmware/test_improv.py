@@ -151,7 +151,15 @@ def test_what_cannot_be_set_is_refused_in_words(tmp_path):
 
 
 def test_what_makes_no_sense_is_answered_with_an_error(tmp_path):
-    bad = [(1, b""), (1, b"\x05ab"), (1, texts("")), (1, texts("home")), (1, b"\x02\xff\xfe\x00"), (0xC1, b"[]"), (0xC1, b"nonsense")]
+    bad = [
+        (1, b""),
+        (1, b"\x05ab"),
+        (1, texts("")),
+        (1, texts("home")),
+        (1, b"\x02\xff\xfe\x00"),
+        (0xC1, b"[]"),
+        (0xC1, b"nonsense"),
+    ]
     answers = obey(tmp_path / "cfg", *bad, (0x99, b""), (5, b"my-name"), (6, b"my name"))
     assert answers == [[(2, b"\x01")]] * len(bad) + [[(2, b"\x02")], [(2, b"\x05")], [(2, b"\x05")]]
 

@@ -32,7 +32,7 @@ def test_mpremote_copies_files_both_ways(twin, tmp_path):
     here, back = tmp_path / "here.bin", tmp_path / "back.bin"
     here.write_bytes(bytes(range(256)) * 20)
     twin.mpremote("mkdir", ":box", "+", "cp", here, ":box/there.bin")
-    assert "there.bin" in twin.mpremote("ls", ":box")
+    assert "5120 there.bin" in twin.mpremote("ls", ":box")
     twin.mpremote("cp", ":box/there.bin", back)
     assert back.read_bytes() == here.read_bytes() == (twin.flash / "box" / "there.bin").read_bytes()
     twin.mpremote("rm", "-r", ":box")

@@ -13,6 +13,7 @@ import os
 import sys
 
 import board_modules
+import flash
 import machine
 import termios
 import vfs
@@ -199,7 +200,7 @@ def main():
     order = json.loads(sys.argv[1])
     board_modules.install(Console(), order)
     vfs.umount("/")
-    vfs.mount(vfs.VfsPosix(order["flash"]), "/")
+    vfs.mount(flash.Flash(order["flash"]), "/")
     os.chdir("/")
     sys.path[:] = ["", ".frozen", "/lib"]
     sys.argv[:] = []
