@@ -28,6 +28,7 @@ COMMANDS = {
     "device": ("device", "Register kits and see how they do."),
     "reference": ("reference", "Bring in the data of official stations."),
     "calibrate": ("calibrate", "Fit kits to official stations, and judge the fit."),
+    "provision": ("provision", "Set up a kit on a cable: its id, its collector, its Wi-Fi."),
     "twin": ("twin", "Run the very firmware here, as a board on a serial port."),
     "doctor": ("doctor", "Check the set-up, and say what to do."),
 }

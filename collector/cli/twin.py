@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 import click
 
+from collector.cli.boards import plain_words
 from collector.cli.options import with_settings
-from collector.errors import BoardError, SettingError
+from collector.errors import SettingError
 from collector.settings import Settings
 
 _CAUSES = {1: "power", 2: "reset", 5: "soft reset"}
@@ -47,10 +48,8 @@ def twin(settings: Settings, flash: Path, without: tuple[str, ...], run_: bool, 
         raise click.UsageError(f"There is no sensor {sorted(unknown)[0]!r}; the twin has {', '.join(twins.SENSORS)}.")
     if device and not run_:
         raise click.UsageError("--device goes with --run.")
-    try:
+    with plain_words():
         board = twins.Twin(flash, sensors=[one for one in twins.SENSORS if one not in without], heap=how["heap"])
-    except twins.TwinError as error:
-        raise BoardError(str(error), error.hint) from None
     try:
         if not (how["keep"] and (flash / "main.py").exists()):
             twins.fill(flash)

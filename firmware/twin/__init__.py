@@ -22,6 +22,8 @@ import tty
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from firmware.port import KitError
+
 BOARD = Path(__file__).parent / "board"
 DEVICE = Path(__file__).parents[1] / "device"
 SENSORS = ("SHT45", "SPS30")
@@ -34,14 +36,6 @@ _CAUSE = {_SOFT: 5, _SOFT_RAW: 5, _HARD: 2}
 _POWER_ON = 1
 _CRASHED_S = 1.0  # pause after an end that nobody asked for
 _LOOK_S = 0.02
-
-
-class TwinError(Exception):
-    """The twin cannot start; `hint` says what to do."""
-
-    def __init__(self, what: str, hint: str) -> None:
-        super().__init__(what)
-        self.hint = hint
 
 
 def find_micropython() -> Path:
@@ -57,7 +51,7 @@ def find_micropython() -> Path:
     else:
         found = shutil.which("micropython")
     if found is None:
-        raise TwinError(
+        raise KitError(
             f"There is no {named}." if named else "MicroPython is not installed here.",
             "In a clone of the project `make parts` fetches it; Debian 13 has a package `micropython`. "
             "Or name the program in CITIMEASURE_MICROPYTHON; version 1.25 or newer.",

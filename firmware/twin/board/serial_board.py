@@ -191,7 +191,7 @@ class Repl:
                 return
             code, self._block = "\n".join(self._block) + "\n", []
             say((run_code(code, self._names, "single") or b"") + _PROMPT[2:])
-        elif key >= 32 or key == 9:
+        elif 32 <= key < 127 or key == 9:
             self._line.append(key)
             say(bytes((key,)))
 
