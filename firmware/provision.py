@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,13 +59,13 @@ class Network:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a kit shall be told; None leaves what it has."""
+    """What a kit shall be told; without a password it keeps the one it has."""
 
     device: str
     host: str
     port: int
     mqtt_password: str | None = field(default=None, repr=False)
-    interval: int | None = None
+    more: Mapping[str, str | int] = field(default_factory=dict)  # other settings of the kit, by name
 
 
 class Session:
@@ -151,10 +151,9 @@ class Session:
 
     def tell(self, wanted: Wanted) -> None:
         """Gives the kit its id and its collector."""
-        settings: dict[str, Any] = {"device": wanted.device, "host": wanted.host, "port": wanted.port}
-        for name in ("mqtt_password", "interval"):
-            if getattr(wanted, name) is not None:
-                settings[name] = getattr(wanted, name)
+        settings: dict[str, Any] = {**wanted.more, "device": wanted.device, "host": wanted.host, "port": wanted.port}
+        if wanted.mqtt_password is not None:
+            settings["mqtt_password"] = wanted.mqtt_password
         data = json.dumps(settings, ensure_ascii=False, separators=(",", ":")).encode()
         if len(data) > MAX_DATA:
             raise KitError(

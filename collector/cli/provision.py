@@ -27,7 +27,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--network", metavar="NAME", help="The Wi-Fi, of 2.4 GHz. [the one the kit has, or asks]")
 @click.option("--wifi-password-file", type=_FILE, metavar="FILE", help="Or CITIMEASURE_WIFI_PASSWORD. [asks]")
 @click.option("--mqtt-password-file", type=_FILE, metavar="FILE", help="Or CITIMEASURE_MQTT_PASSWORD. [asks]")
-@click.option("--interval", type=int, metavar="S", help="Between two readings. [60]")
+@click.option("--set", "more", multiple=True, metavar="NAME=VALUE", help="A setting of the kit, as interval=60.")
 def provision(
     settings: Settings, device: str | None, port: str | None, collector: str | None, network: str | None, **rest: Any
 ) -> None:
@@ -44,13 +44,14 @@ def provision(
     from firmware.provision import Session, Wanted, label
 
     host, number = _address(settings, collector)
+    more = _more(rest["more"])
     with plain_words(), Session(find_port(port), _say) as kit:
         known = kit.known()
         _say(f"A kit with firmware {known.version} on {kit.name} ({known.chip}).")
         id_ = _registered(settings, device, known.device)
         ask = f"MQTT password of {id_} (empty: none)" if settings.broker != "embedded" else None
         password = secret("CITIMEASURE_MQTT_PASSWORD", rest["mqtt_password_file"], ask)
-        kit.tell(Wanted(id_, host, number, password, rest["interval"]))
+        kit.tell(Wanted(id_, host, number, password, more))
         _say(f"It is {id_} now, and sends to {host}:{number}.")
         if network or not known.network:
             _join(kit, network, rest["wifi_password_file"])
@@ -75,6 +76,21 @@ def _join(kit: Any, network: str | None, password_file: Path | None) -> None:
     _say(f"It tries the Wi-Fi {network}; that takes up to half a minute.")
     kit.join(network, password)
     _say("It is in.")
+
+
+def _more(given: tuple[str, ...]) -> dict[str, str | int]:
+    """Other settings: whole numbers, or words."""
+    more: dict[str, str | int] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"{one!r} is no setting; write NAME=VALUE.")
+        if "password" in name:
+            raise click.UsageError(
+                "A password is no argument: others could see it. Put it in a file or the environment."
+            )
+        more[name] = int(value) if value.lstrip("-").isdecimal() else value
+    return more
 
 
 def _registered(settings: Settings, device: str | None, own: str) -> str:
