@@ -55,7 +55,8 @@ def twin(settings: Settings, flash: Path, without: tuple[str, ...], run_: bool, 
             twins.fill(flash)
         if run_:
             _set_up(settings, flash, device)
-        _run(board)
+        with plain_words():
+            _run(board)
     except OSError as error:
         raise SettingError(f"{flash} cannot be the twin's flash: {error.strerror}.", "Name another --flash.") from None
     finally:

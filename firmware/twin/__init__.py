@@ -35,6 +35,7 @@ _SOFT, _SOFT_RAW, _HARD = 42, 43, 44
 _CAUSE = {_SOFT: 5, _SOFT_RAW: 5, _HARD: 2}
 _POWER_ON = 1
 _CRASHED_S = 1.0  # pause after an end that nobody asked for
+_CRASHES = 2  # of those at once after the start, until the twin gives up
 _LOOK_S = 0.02
 
 
@@ -91,16 +92,22 @@ class Twin:
 
     def run(self, stopped: Callable[[], bool], started: Callable[[int], None]) -> None:
         """Starts the board, again after each reset, until `stopped`. `started` hears the cause of each start."""
-        cause, raw = _POWER_ON, False
+        cause, raw, crashes = _POWER_ON, False, 0
         while not stopped():
             started(cause)
-            code = self._live(cause, raw, stopped)
+            began = time.monotonic()
+            code, last = self._live(cause, raw, stopped)
             if code not in _CAUSE and not stopped():
+                crashes = crashes + 1 if time.monotonic() - began < _CRASHED_S else 0
+                if crashes > _CRASHES:
+                    raise KitError(
+                        f"The board does not start: {last}.", f"Does {self._micropython} run here by itself?"
+                    )
                 time.sleep(_CRASHED_S)
             cause, raw = _CAUSE.get(code, _POWER_ON), code == _SOFT_RAW
 
-    def _live(self, cause: int, raw: bool, stopped: Callable[[], bool]) -> int:
-        """One life of the board; its exit code."""
+    def _live(self, cause: int, raw: bool, stopped: Callable[[], bool]) -> tuple[int, str]:
+        """One life of the board; its exit code, and its last words."""
         order = {"flash": str(self._flash), "raw": raw, "cause": cause, "sensors": list(self._sensors)}
         command = [str(self._micropython), "-X", f"heapsize={self._heap}", str(BOARD / "serial_board.py")]
         line, slave = pty.openpty()
@@ -112,7 +119,7 @@ class Twin:
         )  # fmt: skip
         os.close(slave)
         try:
-            self._relay(line, stopped)
+            last = self._relay(line, stopped)
         finally:
             os.close(line)  # a board that still runs is hung up on
             try:
@@ -120,10 +127,11 @@ class Twin:
             except subprocess.TimeoutExpired:
                 board.kill()
                 code = board.wait()
-        return code
+        return code, last.decode(errors="replace").strip().rpartition("\n")[2]
 
-    def _relay(self, line: int, stopped: Callable[[], bool]) -> None:
+    def _relay(self, line: int, stopped: Callable[[], bool]) -> bytes:
         """Carries bytes both ways until the board ends. What it says while nobody listens is lost, as on a cable."""
+        said = b""
         poll = select.poll()
         poll.register(line, select.POLLIN)
         while not stopped():
@@ -141,10 +149,11 @@ class Twin:
                 try:
                     said = os.read(line, 4096)
                 except OSError:  # the board has ended
-                    return
+                    break
                 if listening:
                     with contextlib.suppress(OSError):
                         _write_all(self._port, said)
+        return said
 
     def _listening(self) -> bool:
         probe = select.poll()

@@ -121,6 +121,9 @@ def test_wrong_wishes_end_in_a_sentence(tmp_path):
         return done.stderr
 
     assert "make parts" in fails(5, CITIMEASURE_MICROPYTHON="/nowhere/micropython")
+    assert "cannot be the twin's flash" in fails(3)
+    flash.unlink()
+    done = citimeasure("twin", "--flash", flash, "--heap", "1k", ok=False)
+    assert done.returncode == 5 and "The board does not start" in done.stderr
     assert "There is no sensor 'BME'" in fails(2, "--without", "BME")
     assert "goes with --run" in fails(2, "--device", "kit-aaa")
-    assert "cannot be the twin's flash" in fails(3)

@@ -92,10 +92,13 @@ def split(data):
 
 
 class Improv:
-    """Does what frames ask. `write` takes bytes for the port; `settings` are the running kit's, saved into `folder`."""
+    """Does what frames ask. `write` takes bytes for the port. A new Wi-Fi holds at once, in the kit's `settings`;
+    all else is saved into `folder`, and holds from the next start.
+    """
 
     def __init__(self, settings, folder, wifi, write):
-        self._settings, self._folder, self._wifi, self._write = settings, folder, wifi, write
+        self._running, self._folder, self._wifi, self._write = settings, folder, wifi, write
+        self._settings = dict(settings)
 
     async def take(self, kind, data):
         """One frame. Whatever is in it, an answer goes out and nothing is raised."""
@@ -156,7 +159,9 @@ class Improv:
         joined = await self._wifi.join(name, password)
         try:
             if joined:
-                self._save({"network": name, "wifi_password": password})
+                new = {"network": name, "wifi_password": password}
+                self._save(new)
+                self._running.update(new)
         finally:
             self._say_state()
         if not joined:
@@ -181,7 +186,7 @@ class Improv:
         merged = dict(self._settings)
         merged.update(new)
         config.save(self._folder, merged)
-        self._settings.update(new)
+        self._settings = merged
 
 
 async def listen(improv, needed, seconds=60):
