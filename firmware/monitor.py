@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from firmware.port import KitError, open_port
+from firmware.errors import BoardFault
+from firmware.serialport import open_port
 
 _AGAIN_S = 0.5
 _LONGEST = 1000  # bytes of a line
@@ -16,7 +17,7 @@ _LONGEST = 1000  # bytes of a line
 def watch(
     name: str, stopped: Callable[[], bool], say: Callable[[str], None], now: Callable[[], datetime] = datetime.now
 ) -> Iterator[str]:
-    """Lines with the local time before them, until `stopped`. KitError only if the port cannot be opened at first."""
+    """Lines with the local time before them, until `stopped`. BoardFault only if the port cannot be opened at first."""
     port = open_port(name)
     said = False
     while not stopped():
@@ -37,7 +38,7 @@ def watch(
             try:
                 port = open_port(name)
                 break
-            except KitError:
+            except BoardFault:
                 continue
 
 

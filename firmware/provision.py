@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from firmware.errors import BoardFault
 from firmware.improv import (
     GET_INFO,
     GET_SETTINGS,
@@ -26,7 +27,7 @@ from firmware.improv import (
     Refused,
     texts,
 )
-from firmware.port import KitError, open_port
+from firmware.serialport import open_port
 
 # Ctrl-C ends what runs, Ctrl-B leaves the raw mode, Ctrl-D starts the firmware anew, which then listens for a minute.
 _INTERRUPT, _RESTART = b"\r\x03\x03", b"\r\x02\x04"
@@ -107,27 +108,27 @@ class Session:
         except OSError as error:
             raise self._gone() from error
 
-    def _silent(self) -> KitError:
+    def _silent(self) -> BoardFault:
         self._port.write(_INTERRUPT + b"\x02")
         time.sleep(0.5)
         if b">>> " in self._port.read(self._port.in_waiting or 1):
-            return KitError(
+            return BoardFault(
                 f"There is MicroPython on {self.name}, but no firmware of ours that can be set up.",
                 "Put the firmware on the board first.",
             )
-        return KitError(
+        return BoardFault(
             f"No kit answers on {self.name}.",
             "Is it the right port, and the firmware on the board? Press the board's reset button and repeat.",
         )
 
-    def _gone(self) -> KitError:
-        return KitError(f"The kit on {self.name} has gone.", "Check the cable. " + _AGAIN)
+    def _gone(self) -> BoardFault:
+        return BoardFault(f"The kit on {self.name} has gone.", "Check the cable. " + _AGAIN)
 
     def _ask(self, number: int, data: bytes = b"", seconds: float = 10) -> list[list[str]]:
         try:
             return self._improv.ask(number, data, seconds)
         except NoAnswer:
-            raise KitError(f"The kit on {self.name} does not answer any more.", _AGAIN) from None
+            raise BoardFault(f"The kit on {self.name} does not answer any more.", _AGAIN) from None
         except OSError as error:
             raise self._gone() from error
 
@@ -137,7 +138,7 @@ class Session:
             [info], [settings] = self._ask(GET_INFO), self._ask(GET_SETTINGS)
             return Known(info[0], info[1], info[2], settings[0], settings[1], int(settings[2]), settings[3])
         except (Refused, ValueError, IndexError):
-            raise KitError(
+            raise BoardFault(
                 f"What answers on {self.name} speaks Improv, but is no kit of ours.", "Put the firmware on it first."
             ) from None
 
@@ -156,51 +157,53 @@ class Session:
             settings["mqtt_password"] = wanted.mqtt_password
         data = json.dumps(settings, ensure_ascii=False, separators=(",", ":")).encode()
         if len(data) > MAX_DATA:
-            raise KitError(
+            raise BoardFault(
                 "The collector's name and the password together are too long for the kit.",
                 f"They may have {MAX_DATA - 80} bytes.",
             )
         try:
             [refusal] = self._ask(SET_SETTINGS, data)
         except Refused as error:
-            raise KitError(f"The kit could not keep its settings: {error}.", _AGAIN) from None
+            raise BoardFault(f"The kit could not keep its settings: {error}.", _AGAIN) from None
         if refusal:
-            raise KitError(f"The kit refuses a setting: {refusal[0]}.", "Its firmware may be older than this program.")
+            raise BoardFault(
+                f"The kit refuses a setting: {refusal[0]}.", "Its firmware may be older than this program."
+            )
         known = self.known()
         if (known.device, known.host[:60], known.port) != (wanted.device, wanted.host[:60], wanted.port):
-            raise KitError("The kit did not keep its settings.", _AGAIN)
+            raise BoardFault("The kit did not keep its settings.", _AGAIN)
 
     def join(self, network: str, password: str) -> None:
         """Lets the kit try a Wi-Fi, and keep it if it works."""
         if len(texts(network, password)) > MAX_DATA or len(network.encode()) > 32:
-            raise KitError("No Wi-Fi has so long a name or password.", "A name has at most 32 bytes, a password 63.")
+            raise BoardFault("No Wi-Fi has so long a name or password.", "A name has at most 32 bytes, a password 63.")
         try:
             self._ask(SET_WIFI, texts(network, password), _WIFI_S)
         except Refused as error:
             if error.code != UNABLE_TO_CONNECT:
-                raise KitError(f"The kit could not keep the Wi-Fi: {error}.", _AGAIN) from None
+                raise BoardFault(f"The kit could not keep the Wi-Fi: {error}.", _AGAIN) from None
             raise self._why_not(network, bool(password)) from None
 
-    def _why_not(self, network: str, with_password: bool) -> KitError:
+    def _why_not(self, network: str, with_password: bool) -> BoardFault:
         heard = {one.name: one for one in self.networks()}
         one = heard.get(network)
         if one is None:
             names = ", ".join(heard) or "none at all"
-            return KitError(
+            return BoardFault(
                 f"The kit hears no Wi-Fi called {network!r}. It hears: {names}.",
                 "Mind capitals, and that the kit needs 2.4 GHz: a network of 5 GHz is silent to it.",
             )
         if one.closed:
             wrong = "does not take that password" if with_password else "asks for a password"
-            return KitError(f"The Wi-Fi {network!r} {wrong}.", "Type it again; capitals count.")
-        return KitError(f"The Wi-Fi {network!r} ({one.strength} dBm) did not let the kit in.", "Bring it nearer.")
+            return BoardFault(f"The Wi-Fi {network!r} {wrong}.", "Type it again; capitals count.")
+        return BoardFault(f"The Wi-Fi {network!r} ({one.strength} dBm) did not let the kit in.", "Bring it nearer.")
 
     def restart(self) -> None:
         """The kit begins anew, with what it was told."""
         try:
             self._ask(RESTART)
         except Refused as error:
-            raise KitError(f"The kit does not restart: {error}.", "Unplug it and plug it in again.") from None
+            raise BoardFault(f"The kit does not restart: {error}.", "Unplug it and plug it in again.") from None
 
 
 def label(device: str) -> str:

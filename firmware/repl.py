@@ -6,7 +6,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from firmware.port import KitError, open_port
+from firmware.errors import BoardFault
+from firmware.serialport import open_port
 
 _TRIES = 8
 _READY = b"raw REPL; CTRL-B to exit\r\n>"
@@ -49,12 +50,12 @@ class Repl:
                     return
         except OSError as error:
             raise self._gone() from error
-        raise KitError(
+        raise BoardFault(
             f"No board answers on {self.name}.", "Is it the right port? Press the board's reset button and repeat."
         )
 
     def run(self, code: str, hear: Callable[[str], None], seconds: float) -> None:
-        """Runs code; `hear` gets each line that it prints. KitError if it fails, or takes longer than `seconds`."""
+        """Runs code; `hear` gets each line that it prints. BoardFault if it fails, or takes longer than `seconds`."""
         try:
             self._port.write(code.encode() + _END)
             if self._until(b"OK", 5) != b"OK":
@@ -65,7 +66,7 @@ class Repl:
             raise self._gone() from error
         if trace:
             last = trace.splitlines()[-1]
-            raise KitError(f"The board says: {last}.", "Its firmware may be damaged or older; put it there anew.")
+            raise BoardFault(f"The board says: {last}.", "Its firmware may be damaged or older; put it there anew.")
 
     def _listen(self, hear: Callable[[str], None], until: float) -> None:
         line = b""
@@ -74,7 +75,7 @@ class Repl:
                 hear(line.decode(errors="replace").rstrip("\r"))
             line = b"" if byte == b"\n" else line + byte
             if time.monotonic() > until:
-                raise KitError(f"The board on {self.name} does not come to an end.", "Unplug it and begin again.")
+                raise BoardFault(f"The board on {self.name} does not come to an end.", "Unplug it and begin again.")
 
     def _until(self, end: bytes, seconds: float) -> bytes:
         told, until = b"", time.monotonic() + seconds
@@ -82,5 +83,5 @@ class Repl:
             told += self._port.read(1)
         return told
 
-    def _gone(self) -> KitError:
-        return KitError(f"The board on {self.name} has gone.", "Check the cable, and repeat.")
+    def _gone(self) -> BoardFault:
+        return BoardFault(f"The board on {self.name} has gone.", "Check the cable, and repeat.")

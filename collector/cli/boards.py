@@ -1,49 +1,21 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What commands for boards share: the port, plain words for trouble, secrets that are no arguments."""
+"""What the commands for boards share: the errors of the firmware's tools, told as the others are."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeVar
 
-import click
-
-from collector.errors import BoardError, SettingError
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def port_option(function: F) -> F:
-    """Adds --port as `port`."""
-    return click.option("--port", metavar="PORT", help="The board's serial port. [the only board that is plugged in]")(
-        function
-    )
+from collector.errors import BoardError, DataError
+from firmware.errors import BoardFault, ToolError
 
 
 @contextmanager
-def plain_words() -> Iterator[None]:
-    """Turns the firmware tools' errors into the command line's."""
-    from firmware.port import KitError
-
+def told_plainly() -> Iterator[None]:
+    """Turns the tools' errors into those that the command line prints, with their exit codes."""
     try:
         yield
-    except KitError as error:
+    except BoardFault as error:
         raise BoardError(str(error), error.hint) from error
-
-
-def secret(variable: str, file: Path | None, ask: str | None) -> str | None:
-    """A secret from a file, or else the environment, or else a person at the terminal; None if nobody says it."""
-    if file is not None:
-        try:
-            return file.read_text().rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingError(f"The secret in {file} cannot be read: {error}.", "Check the file.") from error
-    if variable in os.environ:
-        return os.environ[variable]
-    if ask is None or not sys.stdin.isatty():
-        return None
-    return str(click.prompt(ask, hide_input=True, default="", show_default=False, err=True))
+    except ToolError as error:
+        raise DataError(str(error), error.hint) from error

@@ -8,7 +8,8 @@ import threading
 
 import click
 
-from collector.cli.boards import plain_words, port_option
+from collector.cli.boards import told_plainly
+from collector.cli.cable import port_option
 
 
 @click.command()
@@ -22,13 +23,13 @@ def monitor(port: str | None) -> None:
     citimeasure monitor
     """
     from firmware.monitor import watch
-    from firmware.port import find_port
+    from firmware.ports import find_port
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with plain_words():
-        name = find_port(port)
+    with told_plainly():
+        name = port or find_port()
         click.echo(f"Listening to {name}. Ctrl-C ends.", err=True)
         for line in watch(name, stop.is_set, lambda text: click.echo(text, err=True)):
             click.echo(line)

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from collector.cli.boards import plain_words, port_option, secret
+from collector.cli.boards import told_plainly
+from collector.cli.cable import port_option, secret
 from collector.cli.options import with_settings
 from collector.errors import SettingError
 from collector.settings import Settings
@@ -40,12 +41,12 @@ def provision(
     citimeasure provision
     citimeasure provision kit-7hx3m9ab --collector 192.168.1.20 --network "name of your Wi-Fi"
     """
-    from firmware.port import find_port
+    from firmware.ports import find_port
     from firmware.provision import Session, Wanted, label
 
     host, number = _address(settings, collector)
     more = _more(rest["more"])
-    with plain_words(), Session(find_port(port), _say) as kit:
+    with told_plainly(), Session(port or find_port(), _say) as kit:
         known = kit.known()
         _say(f"A kit with firmware {known.version} on {kit.name} ({known.chip}).")
         id_ = _registered(settings, device, known.device)

@@ -6,7 +6,8 @@ from __future__ import annotations
 import click
 
 from collector import __version__
-from collector.cli.boards import plain_words, port_option
+from collector.cli.boards import told_plainly
+from collector.cli.cable import port_option
 from collector.errors import BoardError
 
 
@@ -21,11 +22,11 @@ def selftest(port: str | None) -> None:
     \b
     citimeasure selftest
     """
-    from firmware.port import find_port
+    from firmware.ports import find_port
     from firmware.selftest import look
 
-    with plain_words():
-        name = find_port(port)
+    with told_plainly():
+        name = port or find_port()
         click.echo(f"The board on {name} looks at itself; half a minute.", err=True)
         click.echo(f"citimeasure {__version__} selftest")
         findings = look(name, click.echo)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from collector.cli.boards import plain_words
+from collector.cli.boards import told_plainly
 from collector.cli.options import with_settings
 from collector.errors import SettingError
 from collector.settings import Settings
@@ -48,14 +48,14 @@ def twin(settings: Settings, flash: Path, without: tuple[str, ...], run_: bool, 
         raise click.UsageError(f"There is no sensor {sorted(unknown)[0]!r}; the twin has {', '.join(twins.SENSORS)}.")
     if device and not run_:
         raise click.UsageError("--device goes with --run.")
-    with plain_words():
+    with told_plainly():
         board = twins.Twin(flash, sensors=[one for one in twins.SENSORS if one not in without], heap=how["heap"])
     try:
         if not (how["keep"] and (flash / "main.py").exists()):
             twins.fill(flash)
         if run_:
             _set_up(settings, flash, device)
-        with plain_words():
+        with told_plainly():
             _run(board)
     except OSError as error:
         raise SettingError(f"{flash} cannot be the twin's flash: {error.strerror}.", "Name another --flash.") from None

@@ -31,11 +31,11 @@ def load():
         return config.defaults()
 
 
-async def set_up(settings, wifi):
+async def set_up(settings):
     """Listens on the serial port, then forgets how, for its memory."""
     from kit.net import improv
 
-    await improv.listen(improv.Improv(settings, "/cfg", wifi, sys.stdout.buffer.write), lambda: not settings["network"])
+    await improv.serve(settings, "/cfg")
     del sys.modules["kit.net.improv"]
     del sys.modules["kit.net"].improv
 
@@ -43,10 +43,9 @@ async def set_up(settings, wifi):
 async def main():
     """The application, and setting it up."""
     settings = load()
-    wifi = Wifi(settings)
-    listening = asyncio.create_task(set_up(settings, wifi))
+    listening = asyncio.create_task(set_up(settings))
     bus = Bus(I2C(0, sda=Pin(board.I2C_SDA), scl=Pin(board.I2C_SCL), freq=100_000))
-    await asyncio.gather(App(settings, find(bus), folder="/data", wifi=wifi).run(), listening)
+    await asyncio.gather(App(settings, find(bus), folder="/data", wifi=Wifi(settings)).run(), listening)
 
 
 try:

@@ -22,7 +22,7 @@ import tty
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from firmware.port import KitError
+from firmware.errors import BoardFault
 
 BOARD = Path(__file__).parent / "board"
 DEVICE = Path(__file__).parents[1] / "device"
@@ -52,7 +52,7 @@ def find_micropython() -> Path:
     else:
         found = shutil.which("micropython")
     if found is None:
-        raise KitError(
+        raise BoardFault(
             f"There is no {named}." if named else "MicroPython is not installed here.",
             "In a clone of the project `make parts` fetches it; Debian 13 has a package `micropython`. "
             "Or name the program in CITIMEASURE_MICROPYTHON; version 1.25 or newer.",
@@ -100,7 +100,7 @@ class Twin:
             if code not in _CAUSE and not stopped():
                 crashes = crashes + 1 if time.monotonic() - began < _CRASHED_S else 0
                 if crashes > _CRASHES:
-                    raise KitError(
+                    raise BoardFault(
                         f"The board does not start: {last}.", f"Does {self._micropython} run here by itself?"
                     )
                 time.sleep(_CRASHED_S)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Setting up a kit: Improv on the computer's side, and `citimeasure provision` on a twin."""
 
-import errno
 import json
 import os
 import pty
@@ -13,7 +12,8 @@ import serial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware import improv, port, provision
+from firmware import improv, provision, serialport
+from firmware.errors import BoardFault
 from tests.firmware.twins import RunningTwin
 from tests.journeys.collecting import citimeasure, wait_until
 
@@ -113,34 +113,12 @@ def test_ports_in_use_or_away_are_told_in_plain_words(twin, monkeypatch):
         busy = set_up(twin, ok=False)
         assert busy.returncode == 5 and "in use by another program" in busy.stderr
     away = citimeasure("provision", "--port", "/dev/ttyUSB99", "--collector", "192.168.1.20", ok=False)
-    assert away.returncode == 5 and "There is no port /dev/ttyUSB99" in away.stderr
+    assert away.returncode == 5 and "There is no serial port /dev/ttyUSB99" in away.stderr
 
-    def forbidden(*_, **__):
-        raise serial.SerialException(errno.EACCES, "could not open port")
-
-    monkeypatch.setattr(serial, "serial_for_url", forbidden)
-    with pytest.raises(port.KitError, match="You may not use") as caught:
-        port.open_port("/dev/ttyUSB0")
-    assert "dialout" in caught.value.hint
-
-
-def test_the_only_board_is_found(monkeypatch):
-    class Found:
-        def __init__(self, device, vid):
-            self.device, self.vid, self.description = device, vid, "a thing"
-
-    def with_ports(*ports):
-        monkeypatch.setattr("serial.tools.list_ports.comports", lambda: list(ports))
-
-    with_ports(Found("/dev/ttyS0", None), Found("/dev/ttyACM0", 0x303A))
-    assert port.find_port() == "/dev/ttyACM0"
-    assert port.find_port("COM9") == "COM9"
-    with_ports(Found("/dev/ttyS0", None))
-    with pytest.raises(port.KitError, match="No board is plugged in"):
-        port.find_port()
-    with_ports(Found("/dev/ttyACM0", 0x303A), Found("/dev/ttyUSB0", 0x10C4))
-    with pytest.raises(port.KitError, match=r"/dev/ttyACM0 .*/dev/ttyUSB0"):
-        port.find_port()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(BoardFault, match="You may not use") as caught:
+        serialport.open_port(twin.port)
+    assert "sudo usermod" in caught.value.hint
 
 
 @pytest.fixture
@@ -153,7 +131,7 @@ def soon(monkeypatch):
 def test_a_port_without_a_kit_says_so(soon):
     master, slave = pty.openpty()
     try:
-        with pytest.raises(port.KitError, match="No kit answers"):
+        with pytest.raises(BoardFault, match="No kit answers"):
             provision.Session(os.ttyname(slave))
     finally:
         os.close(master)
@@ -164,7 +142,7 @@ def test_micropython_without_our_firmware_says_so(soon, tmp_path):
     flash = tmp_path / "flash"
     flash.mkdir()
     (flash / "main.py").write_text("")
-    with RunningTwin(flash, "--keep") as twin, pytest.raises(port.KitError, match="no firmware of ours"):
+    with RunningTwin(flash, "--keep") as twin, pytest.raises(BoardFault, match="no firmware of ours"):
         provision.Session(twin.port)
 
 
@@ -182,7 +160,7 @@ def test_another_improv_device_is_not_taken_for_a_kit():
 
     threading.Thread(target=bulb, daemon=True).start()
     try:
-        with provision.Session(os.ttyname(slave)) as session, pytest.raises(port.KitError, match="no kit of ours"):
+        with provision.Session(os.ttyname(slave)) as session, pytest.raises(BoardFault, match="no kit of ours"):
             session.known()
     finally:
         ended.set()

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from firmware import repl
-from firmware.port import KitError
+from firmware.errors import BoardFault
 from tests import parts
 from tests.firmware.twins import RunningTwin
 from tests.journeys.collecting import CITIMEASURE, citimeasure, environment, wait_until
@@ -70,9 +70,9 @@ def test_wrong_wifi_and_a_collector_that_is_away(tmp_path):
 
 def test_code_that_fails_ends_in_a_sentence(tmp_path):
     with RunningTwin(tmp_path / "flash") as twin:
-        with repl.Repl(twin.port) as board, pytest.raises(KitError, match="ImportError: no module named 'nothing'"):
+        with repl.Repl(twin.port) as board, pytest.raises(BoardFault, match="ImportError: no module named 'nothing'"):
             board.run("import nothing", print, 5)
-        with repl.Repl(twin.port) as board, pytest.raises(KitError, match="does not come to an end"):
+        with repl.Repl(twin.port) as board, pytest.raises(BoardFault, match="does not come to an end"):
             board.run("while True: pass", print, 0.5)
 
 
@@ -80,7 +80,7 @@ def test_a_port_without_a_board_says_so(monkeypatch):
     monkeypatch.setattr(repl, "_TRIES", 1)
     master, slave = pty.openpty()
     try:
-        with pytest.raises(KitError, match="No board answers"):
+        with pytest.raises(BoardFault, match="No board answers"):
             repl.Repl(os.ttyname(slave))
     finally:
         os.close(master)

@@ -129,24 +129,28 @@ async def microphone(found):
     tell("microphone", bool(values), "%s, %d %% heard" % (text, health["coverage"]))
 
 
-async def network(found):
+async def reach(found):
     """Wi-Fi, the collector's port, the time."""
-    from kit.net.wifi import Wifi
+    import network
 
     if not found["network"]:
         tell("wifi", 0, "no network in the settings")
         return
-    wifi = Wifi(found)
-    running = asyncio.create_task(wifi.run())
+    radio = network.WLAN(network.STA_IF)
+    radio.active(True)
+    if not radio.isconnected():
+        try:
+            radio.connect(found["network"], found["wifi_password"] or None)
+        except OSError:
+            pass  # it is trying already
     for _ in range(_JOIN_S * 5):
-        if wifi.address():
+        if radio.isconnected():
             break
         await asyncio.sleep_ms(200)
-    running.cancel()
-    if not wifi.address():
-        tell("wifi", 0, "not connected after %d s" % _JOIN_S)
+    if not radio.isconnected():
+        tell("wifi", 0, "not connected after %d s, code %d" % (_JOIN_S, radio.status()))
         return
-    tell("wifi", 1, "connected, %s dBm" % wifi.strength())
+    tell("wifi", 1, "connected, %s dBm" % radio.status("rssi"))
     if found["host"]:
         _collector(found["host"], found["port"])
     from kit.core.clock import ntp_ms
@@ -178,7 +182,7 @@ async def _all():
     found = settings()
     await sensors()
     await microphone(found)
-    await network(found)
+    await reach(found)
 
 
 def main():

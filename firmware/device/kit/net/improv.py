@@ -11,6 +11,7 @@ one outside a frame is the interrupt.
 
 import asyncio
 import json
+import os
 import select
 import sys
 import time
@@ -31,6 +32,11 @@ GET_SETTINGS, SET_SETTINGS, RESTART = 0xC0, 0xC1, 0xC2
 _GAP_MS = 1000  # a frame that pauses longer has lost its rest
 _LOOK_MS = 10  # the port keeps 260 bytes, at 115200 Bd 22 ms
 _CTRL_C = 3
+_TRY_S = 20
+# No such network, wrong password (network.STAT_...); others pass by themselves.
+_HOPELESS = (201, 202)
+_HOPELESS_MS = 2000
+_MOST = 20  # networks of a scan
 # Wi-Fi is set by its own command, which tries it first.
 _FIXED = ("version", "network", "wifi_password")
 
@@ -92,12 +98,12 @@ def split(data):
 
 
 class Improv:
-    """Does what frames ask. `write` takes bytes for the port. A new Wi-Fi holds at once, in the kit's `settings`;
-    all else is saved into `folder`, and holds from the next start.
+    """Does what frames ask. `radio` is as network.WLAN, `write` takes bytes for the port. A new Wi-Fi holds at once, in
+    the kit's `settings`; all else is saved into `folder`, and holds from the next start.
     """
 
-    def __init__(self, settings, folder, wifi, write):
-        self._running, self._folder, self._wifi, self._write = settings, folder, wifi, write
+    def __init__(self, settings, folder, radio, write):
+        self._running, self._folder, self._radio, self._write = settings, folder, radio, write
         self._settings = dict(settings)
 
     async def take(self, kind, data):
@@ -125,7 +131,7 @@ class Improv:
             chip = sys.implementation[2].split(" ")[-1]
             self._write(result(command, ("citimeasure", FIRMWARE, chip, settings["device"] or "citimeasure kit")))
         elif command == SCAN:
-            for name, strength, closed in self._wifi.scan():
+            for name, strength, closed in scan(self._radio):
                 self._write(result(command, (name, str(strength), "YES" if closed else "NO")))
             self._write(result(command))
         elif command == SET_WIFI:
@@ -156,7 +162,9 @@ class Improv:
         name, password = words
         self._write(frame(ERROR, bytes((OK,))))
         self._write(frame(STATE, bytes((PROVISIONING,))))
-        joined = await self._wifi.join(name, password)
+        self._running["network"] = ""  # else the kit would go on trying the one it has
+        joined = await join(self._radio, name, password)
+        self._running["network"] = self._settings["network"]
         try:
             if joined:
                 new = {"network": name, "wifi_password": password}
@@ -185,8 +193,58 @@ class Improv:
     def _save(self, new):
         merged = dict(self._settings)
         merged.update(new)
+        try:
+            os.mkdir(self._folder)
+        except OSError:
+            pass  # it is there
         config.save(self._folder, merged)
         self._settings = merged
+
+
+async def join(radio, name, password):
+    """Tries a network for 20 s; whether it works."""
+    hopeless = 0
+    try:
+        radio.active(True)
+        radio.disconnect()
+        await asyncio.sleep_ms(500)
+        radio.connect(name, password or None)
+        for _ in range(_TRY_S * 5):
+            await asyncio.sleep_ms(200)
+            if radio.isconnected():
+                return True
+            hopeless = hopeless + 200 if radio.status() in _HOPELESS else 0
+            if hopeless >= _HOPELESS_MS:
+                break
+        radio.disconnect()
+    except OSError:
+        pass
+    return False
+
+
+def scan(radio):
+    """(name, dBm, whether it asks for a password) of each network, the strongest first. Blocks for some seconds."""
+    radio.active(True)
+    if not radio.isconnected():
+        radio.disconnect()  # a radio that tries to join does not scan
+    found = {}
+    for name, _, _, strength, security, _ in radio.scan():
+        try:
+            name = str(name, "utf-8")
+        except UnicodeError:
+            continue
+        if name and (name not in found or found[name][0] < strength):
+            found[name] = (strength, security != 0)
+    networks = [(name, strength, closed) for name, (strength, closed) in found.items()]
+    return sorted(networks, key=lambda network: -network[1])[:_MOST]
+
+
+async def serve(settings, folder):
+    """Serves the port for the first minute, and for as long as the running kit's settings name no network."""
+    import network
+
+    improv = Improv(settings, folder, network.WLAN(network.STA_IF), sys.stdout.buffer.write)
+    await listen(improv, lambda: not settings["network"])
 
 
 async def listen(improv, needed, seconds=60):

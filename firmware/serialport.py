@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Opens a serial port with a board behind it, and says in plain words why it cannot be."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from firmware.errors import BoardFault
+from firmware.ports import check_port
+
+BAUD = 115200
+
+
+def open_port(name: str, timeout: float = 0.1) -> Any:
+    """Opens it for this program alone: a serial.Serial. BoardFault if that cannot be."""
+    import serial
+
+    check_port(name)
+    try:
+        return serial.serial_for_url(name, BAUD, timeout=timeout, write_timeout=5, exclusive=True)
+    except (serial.SerialException, ValueError) as error:
+        raise _trouble(name, error) from error
+
+
+def _trouble(name: str, error: Exception) -> BoardFault:
+    text = str(error)
+    if getattr(error, "errno", None) == errno.EBUSY or "exclusively lock" in text or "PermissionError" in text:
+        return BoardFault(f"{name} is in use by another program.", "Close the monitor or terminal that has it open.")
+    return BoardFault(f"{name} cannot be opened: {text}.", "Unplug the board, plug it in again, and try once more.")
