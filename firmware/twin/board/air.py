@@ -35,6 +35,11 @@ def _frame(*words):
     return out
 
 
+def _text(string, n):
+    """A text in n words, filled with NUL."""
+    return _frame(*struct.unpack(">%dH" % n, string.encode() + bytes(2 * n - len(string))))
+
+
 class SHT45:
     """Sensirion SHT45: temperature [Cel], humidity [%] (data sheet version 6, section 4.6)."""
 
@@ -45,6 +50,8 @@ class SHT45:
         if data == b"\xfd":
             temperature, humidity = 18 + 2 * _swing(), 65 - 8 * _swing()
             self._answer = _frame(int((temperature + 45) / 175 * 65535), int((humidity + 6) / 125 * 65535))
+        elif data == b"\x89":
+            self._answer = _frame(0x7717, 0x0001)  # its serial number
 
     def read(self, n):
         return self._answer
@@ -67,6 +74,10 @@ class SPS30:
             fine = 8 + 3 * _swing(0.25)
             numbers = struct.pack(">10f", fine * 0.6, fine, fine * 1.1, fine * 1.2, 40, 50, 52, 53, 53, 0.5)
             self._answer = _frame(*struct.unpack(">20H", numbers))
+        elif command == b"\xd0\x02":
+            self._answer = _text("00080000", 4)  # its product type
+        elif command == b"\xd0\x33":
+            self._answer = _text("TWIN", 16)  # its serial number
 
     def read(self, n):
         return self._answer

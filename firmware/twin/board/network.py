@@ -25,10 +25,16 @@ def hostname(name=None):
 
 
 class WLAN:
-    IF_STA, IF_AP = STA_IF, AP_IF
+    """Like network.WLAN: whoever asks for an interface gets the same one."""
 
-    def __init__(self, interface=STA_IF):
-        self._active, self._goal, self._since = False, None, 0
+    IF_STA, IF_AP = STA_IF, AP_IF
+    _made = {}
+
+    def __new__(cls, interface=STA_IF):
+        if interface not in cls._made:
+            one = cls._made[interface] = object.__new__(cls)
+            one._active, one._goal, one._since = False, None, 0
+        return cls._made[interface]
 
     def active(self, on=None):
         if on is not None:
