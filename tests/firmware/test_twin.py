@@ -58,6 +58,15 @@ def test_what_runs_can_be_interrupted(twin):
     assert twin.mpremote("eval", "1") == "1\n"
 
 
+def test_time_counts_from_2000_as_on_an_esp32(twin):
+    code = "all(time.mktime(time.gmtime(s)) == s for s in range(0, 2**30, 86400 * 29 + 12345))"
+    told = twin.mpremote("exec", f"import time; print(time.gmtime(0), time.time(), {code})")
+    zero, _, rest = told.partition(") ")
+    now, back = rest.split()
+    assert zero == "(2000, 1, 1, 0, 0, 0, 5, 1" and back == "True"
+    assert abs(int(now) + 946_684_800 - time.time()) < 60
+
+
 def test_the_sensors_are_on_the_bus(twin):
     assert twin.mpremote("exec", "from machine import I2C; print(I2C(0).scan())") == "[68, 105]\n"
 
