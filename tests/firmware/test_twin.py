@@ -15,6 +15,7 @@ from tests.journeys.collecting import citimeasure, wait_until
 def twin(tmp_path_factory):
     """A twin whose flash holds the firmware, which has been interrupted."""
     with RunningTwin(tmp_path_factory.mktemp("twin") / "flash") as running:
+        running.interrupt()
         yield running
 
 
@@ -92,11 +93,12 @@ def test_a_person_can_type(twin):
 def test_the_firmware_runs_from_the_start_and_again_after_a_reset(tmp_path):
     with RunningTwin(tmp_path / "flash") as twin:
         wait_until((tmp_path / "flash" / "data").exists, 20, "the application's start")
+        twin.interrupt()
         with serial.Serial(twin.port, 115200, timeout=1) as port:
-            type_and_see(port, b"\x03", b">>> ")
             type_and_see(port, b"\x04", b"soft reboot")
-            wait_until(lambda: twin.log.count("start:") == 2, 20, "the soft reset")
-            type_and_see(port, b"\x03", b">>> ")
+        wait_until(lambda: twin.log.count("start:") == 2, 20, "the soft reset")
+        twin.interrupt()
+        with serial.Serial(twin.port, 115200, timeout=1) as port:
             port.write(b"import machine; machine.reset()\r")
             wait_until(lambda: "start: reset" in twin.log, 20, "the reset")
 

@@ -130,7 +130,7 @@ async def microphone(found):
 
 
 async def reach(found):
-    """Wi-Fi, the collector's port, the time."""
+    """Wi-Fi, and the collector's port."""
     import network
 
     if not found["network"]:
@@ -153,12 +153,6 @@ async def reach(found):
     tell("wifi", 1, "connected, %s dBm" % radio.status("rssi"))
     if found["host"]:
         _collector(found["host"], found["port"])
-    from kit.core.clock import ntp_ms
-
-    try:
-        tell("time", 1, "known from the network: %d" % (ntp_ms() // 1000))
-    except (OSError, ImportError) as error:
-        tell("time", 0, "nobody tells it: %s" % error)
 
 
 def _collector(host, port):
