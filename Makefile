@@ -52,6 +52,7 @@ docs: $(VENV)/dev.stamp  ## the documentation, into build/docs
 parts:  ## build or fetch the real servers, MicroPython and a disassembler that the tests use (InfluxDB takes 6 minutes)
 	bash tests/parts/micropython.sh
 	bash tests/parts/xtensa.sh
+	if command -v npm >/dev/null; then bash tests/parts/improv.sh; fi
 	bash tests/parts/influxd.sh
 
 clean:  ## remove what these commands made

@@ -30,6 +30,10 @@ COMMANDS = {
     "calibrate": ("calibrate", "Fit kits to official stations, and judge the fit."),
     "build": ("build", "Compile the kit's firmware, and show its size."),
     "flash": ("flash", "Put MicroPython and the kit's firmware onto a board."),
+    "provision": ("provision", "Set up a kit on a cable: its id, its collector, its Wi-Fi."),
+    "monitor": ("monitor", "Show what a board says, with the time."),
+    "selftest": ("selftest", "Let a board check itself, and print what it found."),
+    "twin": ("twin", "Run the very firmware here, as a board on a serial port."),
     "doctor": ("doctor", "Check the set-up, and say what to do."),
 }
 

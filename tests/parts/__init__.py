@@ -64,6 +64,14 @@ def influxd_binary() -> Path:
     return _part("influxd", "influxd")
 
 
+def improv_sdk() -> tuple[str, Path]:
+    """The program node, 20 or newer, and the folder of the browsers' Improv SDK."""
+    node = shutil.which("node")
+    if node is None:
+        missing("node", "install the package nodejs.")
+    return node, _part("improv-sdk", "")
+
+
 def data(name: str) -> Path:
     """A file of real co-location data."""
     folder = Path(os.environ.get("CITIMEASURE_DATA") or ROOT.parent / "shared" / "data")
