@@ -215,6 +215,7 @@ class Ack(msgspec.Struct, omit_defaults=True):
 
     `seq` names in ranges, both ends included, what is safe now; `rejected` what was refused and kept apart, with the
     reason; `noted` what is safe but unusual. `error` is for a message of which no reading's number could be read.
+    `now` is the collector's time [ms since 1970], for a kit that sent an `age` because nobody tells it the time.
     """
 
     boot: int | None = None
@@ -222,6 +223,7 @@ class Ack(msgspec.Struct, omit_defaults=True):
     rejected: dict[str, Reason] = msgspec.field(default_factory=dict)
     noted: dict[str, Reason] = msgspec.field(default_factory=dict)
     error: Reason | None = None
+    now: int | None = None
 
 
 def ack_topic(device: str) -> str:

@@ -61,6 +61,7 @@ class _Group:
     rejected: dict[tuple[str, int], dict[str, Reason]] = field(default_factory=lambda: defaultdict(dict))
     noted: dict[tuple[str, int], dict[str, Reason]] = field(default_factory=lambda: defaultdict(dict))
     errors: dict[str, Reason] = field(default_factory=dict)
+    undated: dict[tuple[str, int], int] = field(default_factory=dict)  # when readings with an age came [ms since 1970]
 
 
 class Intake:
@@ -201,6 +202,8 @@ class Intake:
         plain = not decoded.refused
         for reading in decoded.readings:
             t = reading.t
+            if t is None:
+                group.undated[device, boot] = message.received
             if t is None or (no, boot) in self._dated_boots:
                 t = self._settle(no, boot, reading, message.received)
                 plain = False
@@ -327,6 +330,7 @@ def _acks(group: _Group) -> list[tuple[str, bytes]]:
             seq=ranges(group.safe.get((device, boot), ())),
             rejected=group.rejected.get((device, boot), {}),
             noted=group.noted.get((device, boot), {}),
+            now=group.undated.get((device, boot)),
         )
         acks.append((ack_topic(device), msgspec.json.encode(ack)))
     for device, reason in group.errors.items():

@@ -103,7 +103,7 @@ def test_a_time_that_is_taken_stays_with_the_first(bench):
 def test_a_reading_without_a_time_gets_one_and_keeps_it(bench):
     undated = Reading(seq=1, dt=60, q={"pm25": 5.0}, age=5000)
     bench.now = NOON + 5.4
-    bench.send(message(undated))
+    assert bench.send(message(undated)) == {"boot": 17, "seq": [[1, 1]], "now": NOON * 1000 + 5400}
     bench.reopen()
     bench.now = NOON + 99.0
     assert bench.send(message(Reading(seq=1, dt=60, q={"pm25": 5.0}, age=98000)))["noted"] == {"1": "duplicate"}

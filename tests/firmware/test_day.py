@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A kit's virtual day on the real MicroPython with 64 kB of heap; see sim/day.py for what happens to it."""
+"""A kit's virtual day on the real MicroPython with 64 kB of heap for the firmware; sim/day.py tells what happens."""
 
 import json
 
@@ -8,10 +8,15 @@ from tests.firmware import board
 START = 1767225600
 
 
+def part(*args):
+    """Some hours of the day; the books at their end."""
+    return json.loads(board.run("day", *args, heap=board.kit_heap()).splitlines()[-1])
+
+
 def test_a_day_with_six_hours_without_a_broker_loses_nothing(tmp_path):
     flash, book = tmp_path / "flash", tmp_path / "book"
-    before = json.loads(board.run("day", flash, book, 0, 17, 2 * 3600, heap="64k"))
-    after = json.loads(board.run("day", flash, book, 17, 24, 1800, heap="64k"))
+    before = part(flash, book, 0, 17, 2 * 3600)
+    after = part(flash, book, 17, 24, 1800)
     arrived = {1: {}, 2: {}}
     again = 0
     for line in book.read_text().splitlines():

@@ -15,6 +15,7 @@ from tests.journeys.collecting import citimeasure, wait_until
 def twin(tmp_path_factory):
     """A twin whose flash holds the firmware, which has been interrupted."""
     with RunningTwin(tmp_path_factory.mktemp("twin") / "flash") as running:
+        running.interrupt()
         yield running
 
 
@@ -58,6 +59,15 @@ def test_what_runs_can_be_interrupted(twin):
     assert twin.mpremote("eval", "1") == "1\n"
 
 
+def test_time_counts_from_2000_as_on_an_esp32(twin):
+    code = "all(time.mktime(time.gmtime(s)) == s for s in range(0, 2**30, 86400 * 29 + 12345))"
+    told = twin.mpremote("exec", f"import time; print(time.gmtime(0), time.time(), {code})")
+    zero, _, rest = told.partition(") ")
+    now, back = rest.split()
+    assert zero == "(2000, 1, 1, 0, 0, 0, 5, 1" and back == "True"
+    assert abs(int(now) + 946_684_800 - time.time()) < 60
+
+
 def test_the_sensors_are_on_the_bus(twin):
     assert twin.mpremote("exec", "from machine import I2C; print(I2C(0).scan())") == "[68, 105]\n"
 
@@ -83,11 +93,12 @@ def test_a_person_can_type(twin):
 def test_the_firmware_runs_from_the_start_and_again_after_a_reset(tmp_path):
     with RunningTwin(tmp_path / "flash") as twin:
         wait_until((tmp_path / "flash" / "data").exists, 20, "the application's start")
+        twin.interrupt()
         with serial.Serial(twin.port, 115200, timeout=1) as port:
-            type_and_see(port, b"\x03", b">>> ")
             type_and_see(port, b"\x04", b"soft reboot")
-            wait_until(lambda: twin.log.count("start:") == 2, 20, "the soft reset")
-            type_and_see(port, b"\x03", b">>> ")
+        wait_until(lambda: twin.log.count("start:") == 2, 20, "the soft reset")
+        twin.interrupt()
+        with serial.Serial(twin.port, 115200, timeout=1) as port:
             port.write(b"import machine; machine.reset()\r")
             wait_until(lambda: "start: reset" in twin.log, 20, "the reset")
 

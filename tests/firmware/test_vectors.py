@@ -39,7 +39,7 @@ for number, line in enumerate(sys.stdin):
         store.append(Record(boot, seq, 1767225600 + seq, None, 60, [(1, 1234)]))
     bad = False
     try:
-        boot, ranges, rejected, error = decode_ack(vector["raw"])
+        boot, ranges, rejected, error, now = decode_ack(vector["raw"])
         for low, high in ranges:
             store.ack(boot, low, high)
         for seq in rejected:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import serial
+
 from tests import parts
 from tests.journeys.collecting import CITIMEASURE, environment, wait_until
 
@@ -39,6 +41,17 @@ class RunningTwin:
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=20)
+
+    def interrupt(self) -> None:
+        """Ctrl-C until the prompt comes: one that falls into boot.py is lost, as on a board."""
+        told = b""
+        with serial.Serial(self.port, 115200, timeout=0.3) as port:
+            for _ in range(60):
+                port.write(b"\x03")
+                told += port.read(2000)
+                if b">>> " in told:
+                    return
+        raise AssertionError(told)
 
     def mpremote(self, *words: object, ok: bool = True) -> str:
         """Runs the real mpremote on the port; what it printed."""

@@ -5,8 +5,10 @@ What a board has and a computer has not is imported here, while this folder can 
 all there is. MicroPython.
 """
 
+import asyncio
 import micropython
 import sys
+import time
 from collections import namedtuple
 
 import air
@@ -24,6 +26,30 @@ _FIELDS = ("name", "version", "_machine", "_mpy")
 _IMPLEMENTATION = namedtuple("", _FIELDS)(*sys.implementation[:2], MACHINE, sys.implementation._mpy)
 
 
+_2000 = 946_684_800  # s since 1970: an ESP32 counts from there
+_MARCH_0_TO_2000 = 730_426  # days
+_FREE_PORTS = 8000  # what only the computer's root may use is moved up by so much
+
+
+class _Time:
+    """An ESP32's clock: whole seconds since 2000, and moments as eight numbers."""
+
+    @staticmethod
+    def time():
+        return int(time.time()) - _2000
+
+    @staticmethod
+    def gmtime(seconds=None):
+        return time.gmtime(_2000 + (_Time.time() if seconds is None else seconds))[:8]
+
+    @staticmethod
+    def mktime(moment):
+        year, month, day, hour, minute, second = moment[:6]
+        year, month = year + (month - 3) // 12, (month + 9) % 12  # years that begin in March end with the leap day
+        days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * month + 2) // 5 + day
+        return ((days - _MARCH_0_TO_2000) * 24 + hour) * 3600 + minute * 60 + second
+
+
 class _Changed:
     """A module with some names changed."""
 
@@ -36,11 +62,20 @@ class _Changed:
         return getattr(self._module, name)
 
 
+def _start_server(called, host, port, *more):
+    """As asyncio's; a page that a board has on port 80 is on 8080."""
+    return _listen(called, host, port + _FREE_PORTS if port < 1024 else port, *more)
+
+
+_listen, asyncio.start_server = asyncio.start_server, _start_server
+
+
 def install(console, order):
     """From now on `import sys` and `import micropython` find a board's."""
     modules = sys.modules
     modules["sys"] = _Changed(sys, stdout=console, platform="esp32", implementation=_IMPLEMENTATION)
     modules["micropython"] = _Changed(micropython, kbd_intr=console.port.kbd_intr)
+    modules["time"] = _Changed(time, time=_Time.time, gmtime=_Time.gmtime, localtime=_Time.gmtime, mktime=_Time.mktime)
     machine.cause = order["cause"]
     machine.parts = air.parts(order["sensors"])
     network.AIR.update(order["networks"])

@@ -18,6 +18,7 @@ import virtual
 from kit.core.app import App
 from kit.core.clock import Clock
 from kit.core.config import defaults
+from kit.core.once import forget
 from kit.sensors import find
 from kit.sensors.bus import Bus
 
@@ -38,7 +39,7 @@ def fault(address):
     return "crc" if chance < 0.01 else "nack" if chance < 0.012 else "short" if chance < 0.014 else None
 
 
-def ask_time():
+async def ask_time():
     if virtual.now_ms() < KNOWN_AFTER * 1000:
         raise OSError(110)
     return true_ms()
@@ -53,10 +54,13 @@ async def outage():
 
 
 async def day():
+    global defaults
     asyncio.create_task(outage())
     bus = Bus(parts.I2C({0x44: parts.SHT45(), 0x69: parts.SPS30()}, fault))
     settings = defaults(device="kit-virtual", host="far", mqtt_password="secret")
     app = App(settings, find(bus), sys.argv[1], clock=Clock(virtual.now_ms), open_=far.open, ask_time=ask_time)
+    del defaults
+    forget("kit.core.config")
     asyncio.create_task(app.run())
     await asyncio.sleep((TO - FROM) * HOUR - 5)  # the power goes before the last minute is whole
     return app

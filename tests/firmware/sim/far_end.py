@@ -23,6 +23,7 @@ class FarEnd:
         self.state = "there"  # or "away", "deaf"
         self.buffer = bytearray(1024)
         self.lost = 0
+        self.tells_time = False  # in acknowledgements of readings without a time of their own
         self.status = None
         self._lines = []
         random.seed(seed)
@@ -48,16 +49,21 @@ class FarEnd:
             return  # PUBACKed all the same: the broker has died since
         message = json.loads(payload)
         seqs = []
+        undated = False
         with open(self._book, "a") as book:  # a kit's heap has no room for the collector's books
             for reading in message["readings"]:
                 t = reading.get("t")
                 if t is None:
+                    undated = True
                     t = self.clock_s() - reading["age"] // 1000
                 book.write("%d %d %d\n" % (message["boot"], reading["seq"], t))
                 seqs.append([reading["seq"], reading["seq"]])
         if random.random() < self.lose:
             return  # the acknowledgement gets lost
-        ack = json.dumps({"boot": message["boot"], "seq": seqs})
+        ack = {"boot": message["boot"], "seq": seqs}
+        if undated and self.tells_time:
+            ack["now"] = self.clock_s() * 1000
+        ack = json.dumps(ack)
         for _ in range(2 if random.random() < self.lose else 1):
             line.say(topic.replace("readings", "ack"), ack)
 

@@ -26,7 +26,7 @@ began = time.ticks_ms()
 ticks = virtual.hurry(int(speed))
 
 
-def ask_time():
+async def ask_time():
     return START_MS + time.ticks_diff(ticks(), began)
 
 

@@ -16,8 +16,14 @@ DEFAULTS = {
     "interval": 60,  # s between two readings
     "store_bytes": 512 * 1024,  # for readings that wait
     "network": "",  # Wi-Fi's name
+    "tls": False,  # a checked connection, with the roots in /cfg/roots
+    "ntp": "",  # a time server to ask before the others
+    "grid": "1km",  # how precisely the place may be shown: 100m, 1km, postcode
+    "led": [6, 22],  # hours [UTC] between which the LED may light; [0, 24] is always, [0, 0] never
+    "home_assistant": False,  # whether the kit announces itself to Home Assistant
 }
-SECRETS = ("wifi_password", "mqtt_password")
+GRIDS = ("100m", "1km", "postcode")
+SECRETS = ("wifi_password", "mqtt_password", "setup_password")
 
 
 class ConfigError(Exception):
@@ -44,8 +50,26 @@ def load(folder):
 def save(folder, settings):
     """Writes settings and secrets into their two files."""
     check(settings)
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pass  # it is there
     _write(folder + "/secret.json", {name: settings[name] for name in SECRETS if settings.get(name)})
     _write(folder + "/config.json", {name: value for name, value in settings.items() if name not in SECRETS})
+
+
+def ready(settings):
+    """Whether the kit knows all it needs to send readings."""
+    return bool(settings["device"] and settings["host"] and settings["network"])
+
+
+def forget(folder):
+    """Back to the factory's: no settings, no secrets. For a kit that gets a new host."""
+    for name in ("/config.json", "/secret.json"):
+        try:
+            os.remove(folder + name)
+        except OSError:
+            pass  # there was none
 
 
 def check(settings):
@@ -57,6 +81,11 @@ def check(settings):
         raise ConfigError("interval must divide an hour: 1 to 300 s")
     if not 0 < settings["port"] < 65536:
         raise ConfigError("port must be 1 to 65535")
+    if settings["grid"] not in GRIDS:
+        raise ConfigError("grid must be one of " + ", ".join(GRIDS))
+    hours = settings["led"]
+    if len(hours) != 2 or not all(type(hour) is int and 0 <= hour <= 24 for hour in hours):
+        raise ConfigError("led must be two hours, as [6, 22]")
 
 
 def _read(path):

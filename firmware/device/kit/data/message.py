@@ -52,7 +52,7 @@ class Encoder:
 
 
 def decode_ack(payload):
-    """(boot, [(low, high), ...], reasons by number, error). BadAck for anything that is not one."""
+    """(boot, [(low, high), ...], reasons by number, error, the collector's time [ms] or None). BadAck if it is none."""
     if payload[-1:] not in (b"}", "}"):
         raise BadAck("no whole object")  # MicroPython's reader takes half a one for a whole
     try:
@@ -64,7 +64,7 @@ def decode_ack(payload):
     error = ack.get("error")
     boot = ack.get("boot")
     if boot is None and isinstance(error, str):
-        return None, [], {}, error
+        return None, [], {}, error, None
     if not _is_number(boot):
         raise BadAck("boot")
     ranges = []
@@ -86,7 +86,8 @@ def decode_ack(payload):
             rejected[int(number)] = str(reason)
         except ValueError:
             raise BadAck("rejected")
-    return boot, ranges, rejected, error
+    now = ack.get("now")
+    return boot, ranges, rejected, error, now if _is_number(now) else None
 
 
 def _is_number(value):

@@ -2,8 +2,9 @@
 """Readings that wait: kept on flash until the collector has acknowledged each one, whatever happens to the power.
 
 Segment files of 4 kB, the size of a flash sector, are only ever appended to: littlefs makes changes inside a file dear.
-Each record carries its own length and check sum, so that a torn one is seen. Which records of a segment are
-acknowledged lies in a small file beside it; a segment goes when all its records are, or, counted, when there is no
+Each record carries its own length and check sum, so that a torn one is seen. A record that follows the one before it,
+as a minute follows a minute, holds only how much each value has changed, in 1 to 5 bytes. Which records of a segment
+are acknowledged lies in a small file beside it; a segment goes when all its records are, or, counted, when there is no
 room. Nothing else is ever deleted.
 """
 
@@ -13,9 +14,10 @@ import struct
 
 SEGMENT = 4096
 _HEAD = "<BH"  # length of the body, check sum
-_BODY = "<IIBIHB"  # boot, seq, kind, time, dt, number of values
-_VALUE = "<Bi"  # code, hundredths
-_UNIX, _UPTIME = 0, 1  # kinds of time: s since 1970, or s since the start of the boot
+# The first byte of a body. Then, of a record that follows the last one, the changes of its values; of any other: boot,
+# seq, time, dt, number of values, and code and value of each. Numbers are in groups of seven bits, lowest first; values
+# and changes are hundredths, with the sign in the lowest bit.
+_UPTIME, _FOLLOWS = 1, 2  # the time is s since the start of the boot, not since 1970
 
 
 class Record:
@@ -29,18 +31,70 @@ def _sum(body):
     return binascii.crc32(body) & 0xFFFF
 
 
-def _pack(record):
-    kind, moment = (_UPTIME, record.uptime) if record.t is None else (_UNIX, record.t)
-    body = struct.pack(_BODY, record.boot, record.seq, kind, moment, record.dt, len(record.values))
-    body += b"".join([struct.pack(_VALUE, code, value) for code, value in record.values])
+def _put(out, number, signed=False):
+    if signed:
+        number = number << 1 if number >= 0 else (-number << 1) - 1
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+
+
+def _numbers(body):
+    """The numbers of a body, one after the other."""
+    number = shift = 0
+    for byte in body:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            yield number
+            number = shift = 0
+
+
+def _signed(number):
+    return -(number + 1 >> 1) if number & 1 else number >> 1
+
+
+def _moment(record):
+    return record.uptime if record.t is None else record.t
+
+
+def _follows(record, last):
+    """Whether a record is the one that must come after the last one, but for its values."""
+    if (record.boot, record.seq, record.dt, record.t is None) != (last.boot, last.seq + 1, last.dt, last.t is None):
+        return False
+    if _moment(record) != _moment(last) + record.dt or len(record.values) != len(last.values):
+        return False
+    return all(new[0] == old[0] for new, old in zip(record.values, last.values))
+
+
+def _pack(record, last):
+    kind = _UPTIME if record.t is None else 0
+    body = bytearray()
+    if last and _follows(record, last):
+        body.append(kind | _FOLLOWS)
+        for new, old in zip(record.values, last.values):
+            _put(body, new[1] - old[1], True)
+    else:
+        body.append(kind)
+        for number in (record.boot, record.seq, _moment(record), record.dt, len(record.values)):
+            _put(body, number)
+        for code, value in record.values:
+            _put(body, code)
+            _put(body, value, True)
     return struct.pack(_HEAD, len(body), _sum(body)) + body
 
 
-def _unpack(body):
-    boot, seq, kind, moment, dt, n = struct.unpack_from(_BODY, body)
-    at, size = struct.calcsize(_BODY), struct.calcsize(_VALUE)
-    values = [struct.unpack_from(_VALUE, body, at + i * size) for i in range(n)]
-    t, uptime = (moment, None) if kind == _UNIX else (None, moment)
+def _unpack(body, last):
+    numbers = _numbers(body)
+    kind = next(numbers)
+    if kind & _FOLLOWS:
+        boot, seq, moment, dt = last.boot, last.seq + 1, _moment(last) + last.dt, last.dt
+        values = [(old[0], old[1] + _signed(next(numbers))) for old in last.values]
+    else:
+        boot, seq, moment, dt, n = [next(numbers) for _ in range(5)]
+        values = [(next(numbers), _signed(next(numbers))) for _ in range(n)]
+    t, uptime = (None, moment) if kind & _UPTIME else (moment, None)
     return Record(boot, seq, t, uptime, dt, values)
 
 
@@ -141,6 +195,11 @@ class Store:
                 file.write("%d %d\n" % (boot, zero))
         os.rename(self._folder + "/zeros.new", self._folder + "/zeros")
 
+    @property
+    def last_known_ms(self):
+        """The latest time that any boot knew, or 0."""
+        return max(self._zeros.values()) if self._zeros else 0
+
     def zero_of(self, boot):
         """When a boot began [ms since 1970], or None."""
         return self._zeros.get(boot)
@@ -168,6 +227,7 @@ class Store:
     def _records(self, segment, count_torn=False):
         """The sound records of a file, in order; what follows a damaged one cannot be told apart, and is left."""
         head = struct.calcsize(_HEAD)
+        last = None
         with open(self._path(segment.number, "seg"), "rb") as file:
             while True:
                 start = file.read(head)
@@ -177,17 +237,20 @@ class Store:
                 if len(start) == head:
                     length, check = struct.unpack(_HEAD, start)
                     body = file.read(length)
-                if len(start) < head or len(body) < length or length < 16 or _sum(body) != check:
+                if len(start) < head or len(body) < length or not length or _sum(body) != check:
                     self.torn += count_torn
                     return
-                yield _unpack(body)
+                last = _unpack(body, last)
+                yield last
 
     def append(self, record):
         """Keeps a reading; on flash when it returns."""
-        packed = _pack(record)
         segment = self._segments[-1] if self._segments else None
+        last = self.newest if self._newest_in and self._newest_in[0] is segment else None
+        packed = _pack(record, last)
         if segment is None or segment.sealed or segment.size + len(packed) > SEGMENT:
             segment = self._new_segment(segment)
+            packed = _pack(record, None)
         with open(self._path(segment.number, "seg"), "ab") as file:
             file.write(packed)
         segment.size += len(packed)
@@ -261,6 +324,13 @@ class Store:
                 os.remove(self._path(segment.number, kind))
             except OSError:
                 pass  # it never had any
+
+    def forget_all(self):
+        """Deletes everything, as before a kit goes to another host."""
+        for segment in list(self._segments):
+            self._forget(segment)
+        for name in os.listdir(self._folder):
+            os.remove(self._folder + "/" + name)
 
     @property
     def held(self):

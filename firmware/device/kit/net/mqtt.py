@@ -15,7 +15,15 @@ _CONNECT_S = 20
 
 
 class MQTTError(OSError):
-    """The other side does not speak the protocol, refused us, or has fallen silent."""
+    """The other side does not speak the protocol, or has fallen silent. `word` is what it means for the kit's state."""
+
+    word = "broker_away"
+
+
+class Refused(MQTTError):
+    """The broker does not accept us."""
+
+    word = "broker_refused"
 
 
 def _text(value):
@@ -69,7 +77,7 @@ class Client:
         if kind != 0x20 or len(body) != 2:
             raise MQTTError("no CONNACK")
         if body[1]:
-            raise MQTTError("refused with code %d" % body[1])
+            raise Refused("refused with code %d" % body[1])
         self._heard = self._now()
 
     async def subscribe(self, topic):

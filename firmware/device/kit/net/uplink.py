@@ -22,14 +22,19 @@ _RESEND_MS = 30_000
 _LONGEST_RESEND_MS = 600_000
 _LONGEST_WAIT = 300  # s between two tries to connect
 _PACE_MS = 500  # between two messages while catching up
+_STATUS_MS = 900_000  # between two status messages
+_SILENT_MS = 240_000  # when no acknowledgement came at this pace of asking, nobody is there to give one
 
 
 class Uplink:
     """Runs for ever. `counts` is what the status tells: connections, errors, what was sent, acknowledged, rejected."""
 
-    def __init__(self, settings, store, clock, open_, status=dict):
+    def __init__(
+        self, settings, store, clock, open_, state, status=dict, alive=lambda name, seconds: None, why_away=None
+    ):  # fmt: skip
         self._settings, self._store, self._clock = settings, store, clock
-        self._open, self._status = open_, status
+        self._open, self._state, self._status, self._alive = open_, state, status, alive
+        self._why_away = why_away  # a coroutine that gives a better word for a broker that does not answer
         self._topic = "citimeasure/v1/%s/" % settings["device"]
         self._sent = {}  # (boot, seq): uptime [ms] at which it is sent again
         self._resend_ms = _RESEND_MS
@@ -39,6 +44,9 @@ class Uplink:
         self._batch, size = _LARGE if gc.mem_free() > _ROOMY else _SMALL
         self._encoder = Encoder(size)
         self.online = False
+        self.last_ack = None  # uptime [ms] of the last acknowledgement
+        self._announced = False  # to Home Assistant
+        self._status_due = 0
         self.counts = {"sent": 0, "acked": 0, "rejected": 0, "bad_acks": 0, "errors": 0, "connects": 0, "undated": 0}
 
     def wake(self):
@@ -50,9 +58,17 @@ class Uplink:
         wait = 1
         while True:
             began = self._clock.uptime_ms()
+            self._alive("uplink", _LONGEST_WAIT + 180)
             try:
                 await self._serve()
-            except (OSError, EOFError, asyncio.TimeoutError):
+            except (OSError, EOFError, asyncio.TimeoutError, ValueError) as error:
+                # A certificate that is not right comes as a ValueError with the reason in words.
+                wrong = "certificate" if isinstance(error, ValueError) else "broker_away"
+                word = getattr(error, "word", wrong)
+                if wait > 4 and self._why_away and word in ("broker_away", "certificate"):
+                    word = await self._why_away(word)
+                self._state.set("link", word)
+                print("broker:", error)
                 self.counts["errors"] += 1
             finally:
                 self._drop()
@@ -79,10 +95,20 @@ class Uplink:
         reader = asyncio.create_task(_read(client))
         try:
             await client.subscribe(self._topic + "ack")
-            await client.publish(self._topic + "status", self._status_text(), 1, True)
             self.online = True
+            self._status_due = 0
+            self._state.set("link")
             self.counts["connects"] += 1
             while not reader.done():
+                self._alive("uplink", 180)
+                if self._clock.uptime_ms() >= self._status_due:
+                    self._status_due = self._clock.uptime_ms() + _STATUS_MS
+                    await client.publish(self._topic + "status", self._status_text(), 1, True)
+                if self._settings["home_assistant"] and not self._announced and self._store.newest:
+                    from kit.net.discovery import announce
+
+                    self._announced = True
+                    await announce(client, self._settings["device"], self._store.newest)
                 await self._send_some(client)
         finally:
             await _end(reader)
@@ -123,6 +149,8 @@ class Uplink:
             del self._sent[key]
         if late:  # the collector may be busy: asking more slowly helps it
             self._resend_ms = min(self._resend_ms * 2, _LONGEST_RESEND_MS)
+            if self._resend_ms > _SILENT_MS:
+                self._state.set("collector", "no_answer")
 
     def _choose(self):
         """Readings of one boot that can be dated: the newest one alone if it waits, else the oldest ones."""
@@ -159,7 +187,7 @@ class Uplink:
 
     def _on_message(self, topic, payload):
         try:
-            boot, ranges, rejected, error = decode_ack(payload)
+            boot, ranges, rejected, error, now = decode_ack(payload)
         except BadAck:
             self.counts["bad_acks"] += 1
             return
@@ -173,6 +201,12 @@ class Uplink:
             if key[1] in rejected or any(low <= key[1] <= high for low, high in ranges):
                 del self._sent[key]
         self._resend_ms = _RESEND_MS
+        self.last_ack = self._clock.uptime_ms()
+        self._state.set("collector", "readings_refused" if rejected or error else "ok")
+        if now and not self._clock.known:
+            # No time server answers; the collector, who dates our readings, tells its time.
+            self._clock.set(now)
+            self._store.remember_zero(self._clock.zero_ms)
         self._more.set()
 
 

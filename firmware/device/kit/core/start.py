@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Puts the parts of a kit together, on its board."""
+
+import asyncio
+import binascii
+import os
+
+from machine import WDT, Pin, reset
+
+from kit import board
+from kit.core import config
+from kit.core.app import App
+from kit.core.clock import Clock, set_chip
+from kit.core.led import Panel
+from kit.core.state import State
+from kit.core.watchdog import TIMEOUT_MS, last_words, reset_cause
+from kit.net.page import Page
+from kit.net.wifi import Wifi
+from kit.sensors import find
+from kit.sensors.bus import open_bus
+from kit.sensors.serial import open_serial
+
+CONFIG = "/cfg"
+DATA = "/data"
+
+
+def load_settings(state):
+    """The settings; those of the factory, and a state that says so, if the files are damaged."""
+    try:
+        settings = config.load(CONFIG)
+    except config.ConfigError as error:
+        print(error)
+        state.set("config", "config_damaged")
+        settings = config.defaults()
+    if not settings["setup_password"]:
+        settings["setup_password"] = binascii.hexlify(os.urandom(5)).decode()
+        if state.get("config") == "ok":
+            config.save(CONFIG, settings)
+    return settings
+
+
+def build():
+    """The application, ready to run."""
+    state = State()
+    settings = load_settings(state)
+    set_up = not config.ready(settings)
+    finding = find(open_bus(board.I2C_SDA, board.I2C_SCL), open_serial(board.UART_TX, board.UART_RX))
+    why = reset_cause()
+    hung = last_words(DATA + "/late")
+    app = App(
+        settings, finding, DATA, state, Clock(), on_time=set_chip, restart=reset, reset=(why + " " + hung).strip(),
+        # Not while somebody sets the kit up by cable: the chip's timer cannot be stopped once it runs.
+        wdt=None if set_up else WDT(timeout=TIMEOUT_MS),
+    )  # fmt: skip
+    app.wifi = Wifi(settings, state, app.watchdog.alive)
+    _add_panel(app)
+    app.add("page", Page(app).run)
+    if set_up:
+        app.add("portal", make_portal(app).run, None)
+    return app
+
+
+def make_portal(app):
+    """The way to set the kit up with a phone; imported only when it is wanted."""
+    from kit.net.portal import Portal
+
+    app.portal = Portal(app, CONFIG, lambda: asyncio.create_task(_restart_soon()))
+    return app.portal
+
+
+async def _restart_soon():
+    await asyncio.sleep(2)  # the phone should still get its answer
+    reset()
+
+
+def _add_panel(app):
+    import neopixel
+
+    pixel = neopixel.NeoPixel(Pin(board.LED), 1)
+    button = Pin(board.BUTTON, Pin.IN, Pin.PULL_UP)
+
+    def show(colour):
+        pixel[0] = colour
+        pixel.write()
+
+    def forget():
+        config.forget(CONFIG)
+        app.store.forget_all()
+        reset()
+
+    def set_up():
+        if not (app.portal and app.portal.open):
+            asyncio.create_task(make_portal(app).run())
+
+    app.add("panel", Panel(app, show, lambda: not button.value(), set_up, forget).run)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The page about the firmware lists all that a kit can be told, and all that it tells."""
+
+import json
+import re
+
+import pytest
+
+from tests.docs.test_kit_examples import ROOT, firmware_config
+from tests.firmware import board
+
+PAGE = (ROOT / "docs/reference/firmware.md").read_text()
+
+
+def table(section):
+    """The first column of the section's tables, names in back quotes."""
+    text = PAGE.split(f"({section})=")[1].split("\n(")[0]
+    return {
+        name for line in re.findall(r"^\| (`[^|]*)\|", text, re.MULTILINE) for name in re.findall(r"`([^`]+)`", line)
+    }
+
+
+def test_every_setting_and_secret_is_listed_with_its_default():
+    config = firmware_config()
+    assert table("settings") == config.defaults().keys()
+    for name in config.DEFAULTS.keys() - {"host", "port"}:
+        default = json.dumps(config.DEFAULTS[name])
+        assert re.search(rf"^\| `{name}` \| `{re.escape(default)}` \|", PAGE, re.MULTILINE), name
+
+
+LIGHTS = """
+import json
+from kit.core.led import signal
+from kit.core.state import FAULTS
+print(json.dumps({word: [signal(word)[1], signal(word)[0]] for word in FAULTS + ("ok",)}))
+"""
+
+
+def test_every_state_is_listed_with_its_light():
+    lights = json.loads(board.run(LIGHTS))
+    assert table("states") - {"state: ..."} == lights.keys()
+    for word, (times, (red, green, _)) in lights.items():
+        colour = "yellow" if red and green else "red" if red else "green"
+        assert f"| `{word}` | {times} {colour} |" in PAGE, word
+
+
+STATUS = """
+import asyncio, json, sys
+import far_end, parts, virtual
+from kit.core.app import App
+from kit.core.clock import Clock
+from kit.core.config import defaults
+from kit.sensors import find
+from kit.sensors.bus import Bus
+virtual.jump()
+far = far_end.FarEnd(lambda: virtual.START + virtual.now_ms() // 1000, sys.argv[1] + "/book")
+async def ask_time():
+    return virtual.START * 1000 + virtual.now_ms()
+async def main():
+    bus = Bus(parts.I2C({0x44: parts.SHT45()}))
+    app = App(defaults(device="kit-virtual", host="far"), find(bus), sys.argv[1] + "/f",
+              clock=Clock(virtual.now_ms), open_=far.open, ask_time=ask_time)
+    asyncio.create_task(app.run())
+    await asyncio.sleep(1000)
+    print(json.dumps(far.status))
+asyncio.run(main())
+"""
+
+
+def test_every_field_of_the_status_is_listed(tmp_path):
+    status = json.loads(board.run(STATUS, tmp_path, heap="128k").splitlines()[-1])
+    assert table("status") == status.keys()
+    assert status["state"] == "ok" and status["online"] is True
+
+
+@pytest.mark.parametrize("name", ["readings", "ack", "status", "command"])
+def test_every_topic_is_listed(name):
+    assert f"citimeasure/v1/<device>/{name}" in table("topics")
