@@ -29,7 +29,7 @@ async def set_up(settings):
 async def main():
     """The application, and setting it up."""
     app = build()
-    await asyncio.gather(app.run(), set_up(app.settings))
+    await asyncio.gather(asyncio.create_task(set_up(app.settings)), app.run())
 
 
 try:

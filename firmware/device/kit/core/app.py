@@ -134,10 +134,11 @@ class App:
         self.sensors = listing(self.drivers, strangers)
         jobs = [
             self._forever("interval", self._close_intervals),
-            self._forever("uplink", self.uplink.run),
             self._forever("clock", self._learn_time),
             self.watchdog.run(),
         ]
+        if self.settings["device"] and self.settings["host"]:  # else it measures, and keeps
+            jobs.append(self._forever("uplink", self.uplink.run))
         jobs += [self._forever(driver.NAME, self._drive, driver, names) for driver, names in share(self.drivers)]
         jobs += [self._forever(*one) for one in self._more]
         if self.meter:

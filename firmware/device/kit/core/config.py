@@ -53,6 +53,10 @@ def load(folder):
 def save(folder, settings):
     """Writes settings and secrets into their two files."""
     check(settings)
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pass  # it is there
     _write(folder + "/secret.json", {name: settings[name] for name in SECRETS if settings.get(name)})
     _write(folder + "/config.json", {name: value for name, value in settings.items() if name not in SECRETS})
 

@@ -75,18 +75,23 @@ def settings():
 
 
 async def sensors():
-    """Who answers on the bus, and what they measure."""
+    """Who answers on the bus and on the serial line, and what they measure."""
     from kit.sensors import find
-    from kit.sensors.bus import Bus
+    from kit.sensors.bus import open_bus
+    from kit.sensors.serial import open_serial
 
-    bus = Bus(machine.I2C(0, sda=machine.Pin(board.I2C_SDA), scl=machine.Pin(board.I2C_SCL), freq=100_000))
     try:
+        bus = open_bus(board.I2C_SDA, board.I2C_SCL)
         there = bus.scan()
+        drivers, strangers = await find(bus, open_serial(board.UART_TX, board.UART_RX))
     except OSError as error:
         tell("bus", 0, "does not work: %s. Look for a short circuit, or a missing pull-up." % error)
         return
-    tell("bus", bool(there), " ".join(["0x%02x" % address for address in there]) or "nobody answers; check the wires")
-    for driver in find(bus):
+    addresses = " ".join(["0x%02x" % address for address in there]) or "nobody answers; check the wires"
+    tell("bus", bool(there), addresses)
+    for address in strangers:
+        tell("unknown", 0, "0x%02x answers as no sensor that this firmware knows" % address)
+    for driver in drivers:
         tell(driver.NAME, *await _measure(driver))
 
 
