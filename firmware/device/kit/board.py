@@ -8,6 +8,10 @@ Not to be used: 0, 3, 45, 46 (read at reset), 26 to 37 (flash and octal PSRAM), 
 I2C_SDA = 8
 I2C_SCL = 9
 
+# The serial line for a dust sensor of that kind: TX goes to the sensor's RX. Kit 1 has none; both pins are free there.
+UART_TX = 17
+UART_RX = 18
+
 # The microphone; clocks out, data in.
 I2S_SCK = 4
 I2S_WS = 5

@@ -17,6 +17,7 @@ from kit.net.portal import Portal
 from kit.net.wifi import Wifi
 from kit.sensors import find
 from kit.sensors.bus import Bus
+from kit.sensors.sht4x import SHT4x
 
 folder, port, mode = sys.argv[1:4]
 
@@ -27,6 +28,7 @@ async def main():
         mqtt_password="also-secret", setup_password="kept-secret", interval=1,
     )  # fmt: skip
     config.save(folder + "/cfg", settings)
+    SHT4x.PERIOD = 1
     bus = Bus(parts.I2C({0x44: parts.SHT45()}))
 
     async def ask_time():
@@ -36,8 +38,6 @@ async def main():
         raise OSError(111)
 
     app = App(settings, find(bus), folder + "/data", open_=nobody, ask_time=ask_time)
-    for driver in app.drivers:
-        driver.PERIOD = 1
     app.wifi = Wifi(settings, app.state, station=radio.Station())
     tasks = [asyncio.create_task(app.run())]
     app.portal = Portal(app, folder + "/cfg", lambda: print("saved"), radio.AccessPoint(), lambda peer: True)

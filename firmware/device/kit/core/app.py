@@ -18,6 +18,7 @@ from kit.data.quantities import CODES
 from kit.data.record import Record
 from kit.data.store import Store
 from kit.net.uplink import Uplink
+from kit.sensors import listing, share
 from kit.sensors.bus import BadFrame
 
 _BAD_IN_A_ROW = 3  # frames until a sensor is started again
@@ -32,14 +33,15 @@ _LAST_RESORT_S = 6 * 3600  # without an acknowledgement, though the kit was conn
 class App:
     """A kit. What depends on the board or the network can be given by tests: clock, streams, the time's source.
 
-    `ask_time` is a coroutine that gives Unix time [ms]; `on_time` is told it [s]; `restart` starts the chip again.
+    `finding` is the coroutine of `kit.sensors.find`, which is run first. `ask_time` is a coroutine that gives Unix time [ms]; `on_time` is told it [s]; `restart` starts the chip again.
     """
 
     def __init__(
-        self, settings, drivers, folder, state=None, clock=None, open_=None, ask_time=None, on_time=None, wdt=None,
+        self, settings, finding, folder, state=None, clock=None, open_=None, ask_time=None, on_time=None, wdt=None,
         restart=None, reset="unknown", roots="/cfg/roots",
     ):  # fmt: skip
-        self.settings, self.drivers = settings, drivers
+        self.settings, self._finding = settings, finding
+        self.drivers = self.strangers = ()
         self.state = state or State()
         self.clock = clock or Clock()
         self.store = Store(folder, settings["store_bytes"])
@@ -107,6 +109,7 @@ class App:
             "heap_min": self.heap_min,
             "torn": self.store.torn,
             "undated": self.uplink.counts["undated"],
+            "sensors": listing(self.drivers, self.strangers),
             "rssi": self.wifi.strength() if self.wifi else None,
             "grid": self.settings["grid"],
         }
@@ -124,13 +127,14 @@ class App:
         if self._on_time:
             # A certificate must not seem to be from the future; the true time comes later, or never.
             self._on_time(max(RELEASED, self.store.last_known_ms // 1000))
+        self.drivers, self.strangers = await self._finding
         jobs = [
             self._forever("interval", self._close_intervals),
             self._forever("uplink", self.uplink.run),
             self._forever("clock", self._learn_time),
             self.watchdog.run(),
         ]
-        jobs += [self._forever(driver.NAME, self._drive, driver) for driver in self.drivers]
+        jobs += [self._forever(driver.NAME, self._drive, driver, names) for driver, names in share(self.drivers)]
         jobs += [self._forever(*one) for one in self._more]
         if not self.drivers:
             self.state.set("sensors", "sensor")
@@ -156,8 +160,8 @@ class App:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _drive(self, driver):
-        """One sensor's life."""
+    async def _drive(self, driver, names):
+        """One sensor's life; of what it measures, `names` are taken."""
         pause = 1
         name = driver.NAME
         while True:
@@ -168,7 +172,8 @@ class App:
                 while bad < _BAD_IN_A_ROW:
                     self.watchdog.alive(name, driver.PERIOD + _GRACE)
                     try:
-                        self._interval.add(await driver.measure())
+                        values = await driver.measure()
+                        self._interval.add({name: values[name] for name in names if name in values})
                         bad, pause = 0, 1
                         self.state.set(name)
                     except BadFrame:

@@ -6,7 +6,7 @@ import binascii
 import os
 
 import machine
-from machine import I2C, WDT, Pin, reset
+from machine import WDT, Pin, reset
 
 from kit import board
 from kit.core import config
@@ -18,7 +18,8 @@ from kit.core.watchdog import TIMEOUT_MS
 from kit.net.door import Door
 from kit.net.wifi import Wifi
 from kit.sensors import find
-from kit.sensors.bus import Bus
+from kit.sensors.bus import open_bus
+from kit.sensors.serial import open_serial
 
 CONFIG = "/cfg"
 DATA = "/data"
@@ -63,11 +64,11 @@ def build():
     state = State()
     settings = load_settings(state)
     set_up = not config.ready(settings)
-    bus = Bus(I2C(0, sda=Pin(board.I2C_SDA), scl=Pin(board.I2C_SCL), freq=100_000))
+    finding = find(open_bus(board.I2C_SDA, board.I2C_SCL), open_serial(board.UART_TX, board.UART_RX))
     why = reset_cause()
     hung = last_words(DATA + "/late")
     app = App(
-        settings, find(bus), DATA, state, Clock(), on_time=set_chip, restart=reset, reset=(why + " " + hung).strip(),
+        settings, finding, DATA, state, Clock(), on_time=set_chip, restart=reset, reset=(why + " " + hung).strip(),
         # Not while somebody sets the kit up by cable: the chip's timer cannot be stopped once it runs.
         wdt=None if set_up else WDT(timeout=TIMEOUT_MS),
     )  # fmt: skip

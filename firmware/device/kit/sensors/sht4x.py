@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Sensirion SHT40, SHT41, SHT45: temperature and humidity (data sheet version 6, sections 4.5 and 4.6)."""
 
-from kit.sensors.bus import words
+from kit.sensors.sensirion import words
 
 _HIGH_PRECISION = b"\xfd"
+_SERIAL = b"\x89"
 _SOFT_RESET = b"\x94"
 
 
@@ -21,16 +22,22 @@ class SHT4x:
     """On the bus."""
 
     NAME = "SHT4x"
-    ADDRESS = 0x44
+    BUS = "i2c"
     PERIOD = 10
+    QUANTITIES = ("temperature", "humidity")
 
-    def __init__(self, bus):
-        self._bus = bus
+    def __init__(self, bus, address):
+        self._bus, self.address, self.serial = bus, address, ""
+
+    async def identify(self):
+        """An SHT3x has the same address, and no such command."""
+        self.serial = "%04x%04x" % tuple(words(await self._bus.command(self.address, _SERIAL, 10, 6), 2))
+        return True
 
     async def start(self):
         """Resets the sensor."""
-        await self._bus.command(self.ADDRESS, _SOFT_RESET, 2)
+        await self._bus.command(self.address, _SOFT_RESET, 2)
 
     async def measure(self):
         """One measurement of high precision, 10 ms."""
-        return parse(await self._bus.command(self.ADDRESS, _HIGH_PRECISION, 10, 6))
+        return parse(await self._bus.command(self.address, _HIGH_PRECISION, 10, 6))
