@@ -23,7 +23,7 @@ _CALIBRATION_HUMIDITY = b"\xe1"
 def parse_calibration(first, second=None):
     """(T1..T3, P1..P9, H1..H6), of the 26 bytes from 0x88 and, not of a BMP280, the 7 from 0xE1; BadFrame if empty."""
     found = struct.unpack("<HhhHhhhhhhhh", first)
-    if not found[0] or not found[3]:
+    if found[0] in (0, 0xFFFF) or found[3] in (0, 0xFFFF):
         raise BadFrame("no calibration")
     if second is None:
         return found
