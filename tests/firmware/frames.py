@@ -10,7 +10,6 @@ PARSE = """
 import json, sys
 from kit.sensors.bus import BadFrame
 modules = {}
-calibration = None
 for line in sys.stdin:
     name, frame = line.split()
     frame = bytes.fromhex(frame[1:])
@@ -18,7 +17,8 @@ for line in sys.stdin:
         modules[name] = getattr(__import__("kit.sensors." + name).sensors, name)
     try:
         if name == "bme280":
-            print(json.dumps(modules[name].parse(frame[33:], modules[name].parse_calibration(frame[:26], frame[26:33]))))
+            calibration = modules[name].parse_calibration(frame[:26], frame[26:33])
+            print(json.dumps(modules[name].parse(frame[33:], calibration)))
         else:
             print(json.dumps(modules[name].parse(frame)))
     except BadFrame as error:
@@ -80,8 +80,8 @@ SOUND = {
     ),
 }
 
-# The example of Bosch's data sheet of the BMP280 (section 3.12), whose formulas the BME280 shares; the words of humidity
-# are those of a usual part.
+# The example of Bosch's data sheet of the BMP280 (section 3.12), whose formulas the BME280 shares; the words of
+# humidity are those of a usual part.
 BME280_CALIBRATION = struct.pack(
     "<HhhHhhhhhhhhBB", 27504, 26435, -1000, 36477, -10685, 3024, 2855, 140, -7, 15500, -14600, 6000, 0, 75
 )

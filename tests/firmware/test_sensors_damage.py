@@ -29,7 +29,7 @@ def test_bytes_of_any_kind_are_refused_or_right(cases):
                 st.just(name),
                 st.integers(0, len(GOOD[name]) - 1),
                 st.integers(1, 255),
-                st.sampled_from("flip lose add".split()),
+                st.sampled_from(["flip", "lose", "add"]),
             )
         ),
         min_size=200,

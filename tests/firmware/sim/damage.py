@@ -68,6 +68,11 @@ LENGTHS = {"sht4x": 6, "sps30": 60, "sen5x": 24, "sen66": 27, "scd4x": 9}
 POSSIBLE = {"temperature": (-40, 85), "pressure": (300, 1100), "humidity": (0, 100)}
 
 
+def calibrated(module, frame):
+    calibration = module.parse_calibration(frame[:26], frame[26:33])
+    return lambda data: module.parse(data, calibration)
+
+
 def main():
     frames = []
     for line in sys.stdin:
@@ -75,8 +80,7 @@ def main():
         module = getattr(__import__("kit.sensors." + name).sensors, name)
         frame = bytes.fromhex(text)
         if name == "bme280":
-            calibration = module.parse_calibration(frame[:26], frame[26:33])
-            frames.append((name, lambda data: module.parse(data, calibration), frame[33:]))
+            frames.append((name, calibrated(module, frame), frame[33:]))
         else:
             frames.append((name, module.parse, frame))
     random = Random()

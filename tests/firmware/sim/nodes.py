@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Simulated sensors for the I2C bus of `parts`: Sensirion's SEN54, SEN55, SEN66 and SCD41, Bosch's BME280. MicroPython."""
+"""More sensors for the I2C bus of `parts`: Sensirion's SEN5x, SEN66 and SCD41, Bosch's BME280. MicroPython."""
 
 import struct
 
@@ -15,7 +15,8 @@ class SEN55:
     def __init__(self, name="SEN55", serial="5E55000000000001"):
         self.name, self.serial = name, serial
         self.since = self.deaf_until = None
-        self.values = dict(pm=(30, 55, 60, 62), humidity=4870, temperature=4266, voc=1040, nox=10, co2=612)
+        self.pm, self.humidity, self.temperature = (30, 55, 60, 62), 4870, 4266
+        self.voc, self.nox, self.co2 = 1040, 10, 612
 
     def _age(self):
         return virtual.now_ms() - self.since
@@ -46,15 +47,15 @@ class SEN55:
         self.deaf_until = virtual.now_ms() + self.RESET_MS
 
     def _words(self):
-        v, age = self.values, self._age()
+        age = self._age()
         young = age < 1000
         more = self.name != "SEN50"
-        return [0xFFFF if young else pm for pm in v["pm"]] + [
-            0x7FFF if young or not more else v["humidity"],
-            0x7FFF if young or not more else v["temperature"] & 0xFFFF,
-            0x7FFF if young or not more else 0 if age < 45_000 else v["voc"],
-            0x7FFF if age < 11_000 or self.name in ("SEN50", "SEN54") else v["nox"],
-        ]
+        words = [0xFFFF if young else pm for pm in self.pm]
+        words.append(0x7FFF if young or not more else self.humidity)
+        words.append(0x7FFF if young or not more else self.temperature & 0xFFFF)
+        words.append(0x7FFF if young or not more else 0 if age < 45_000 else self.voc)
+        words.append(0x7FFF if age < 11_000 or self.name in ("SEN50", "SEN54") else self.nox)
+        return words
 
     def read(self, n):
         return self._answer
@@ -79,7 +80,9 @@ class SEN66(SEN55):
             SEN55.write(self, data)
 
     def _words(self):
-        return SEN55._words(self) + [0xFFFF if self._age() < 6000 else self.values["co2"]]
+        words = SEN55._words(self)
+        words.append(0xFFFF if self._age() < 6000 else self.co2)
+        return words
 
 
 class SCD41:

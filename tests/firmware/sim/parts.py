@@ -2,7 +2,7 @@
 """An I2C bus with simulated sensors on it, which answer as the data sheets say, or damaged. MicroPython.
 
 A `fault` is asked before each answer: None, "crc" (a bit flips), "nack" (nobody answers), "short". The bus can be held:
-SDA stays low until it has seen enough clock pulses. This file has Sensirion's sensors for one thing, `nodes` the others.
+SDA stays low until it has seen enough clock pulses. The first kit's sensors are here, the others in `nodes`.
 """
 
 import struct
@@ -107,6 +107,7 @@ class Pin:
         if self._name == "scl" and value and not self._value and self._bus.held:
             self._bus.held -= 1
         self._value = value
+        return None
 
 
 class I2C:

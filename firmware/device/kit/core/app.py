@@ -33,7 +33,8 @@ _LAST_RESORT_S = 6 * 3600  # without an acknowledgement, though the kit was conn
 class App:
     """A kit. What depends on the board or the network can be given by tests: clock, streams, the time's source.
 
-    `finding` is the coroutine of `kit.sensors.find`, which is run first. `ask_time` is a coroutine that gives Unix time [ms]; `on_time` is told it [s]; `restart` starts the chip again.
+    `finding` is the coroutine of `kit.sensors.find`, which is run first; `ask_time` is one that gives Unix time [ms];
+    `on_time` is told it [s]; `restart` starts the chip again.
     """
 
     def __init__(

@@ -38,10 +38,10 @@ async def find(bus, line=None):
 
 
 def share(drivers):
-    """[(driver, the quantities that are taken from it)]: each quantity from one driver only, the first that gives it.
+    """[(driver, the quantities taken from it)]: each quantity from one driver only, the first that gives it.
 
-    It stays so until the next start. When that driver fails its quantities are missing: another one stepping in would be
-    a jump that nobody asked for, in a series that was calibrated for this sensor.
+    It stays so until the next start. When that driver fails its quantities are missing: another one that steps in would
+    be a jump that nobody asked for, in a series that was calibrated for this sensor.
     """
     taken = set()
     shares = []

@@ -5,7 +5,6 @@ Nothing guards its bytes: so they are read twice, and must be the same and possi
 integers, as floats of these chips have too few digits for it. It rests between measurements, or it would warm itself.
 """
 
-import asyncio
 import struct
 
 from kit.sensors.bus import BadFrame

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The I2C bus that the sensors share, and the way out when one of them holds it.
 
-A sensor that lost its power or a clock pulse in the middle of a byte waits for more pulses and keeps SDA low, and nobody
-can speak. Nine pulses end any byte (I2C specification UM10204, section 3.1.16).
+A sensor that missed a clock pulse, in the middle of a byte, waits for more pulses and keeps SDA low: nobody can speak.
+Nine pulses end any byte (I2C specification UM10204, section 3.1.16).
 """
 
 import asyncio

@@ -37,11 +37,14 @@ async def detect(sensors, bus, line):
 
 async def _listen(line):
     """Wakes whoever may sleep, and gives the module of the first who speaks, or None."""
-    line.write(b"\xaa\xb4\x06\x01\x01" + bytes(10) + b"\xff\xff\x06\xab")  # an SDS011
-    line.write(b"\x42\x4d\xe4\x00\x01\x01\x74")  # a PMS5003; and that it shall send by itself
-    line.write(b"\x42\x4d\xe1\x00\x01\x01\x71")
-    head = await line.hear((b"\x42\x4d\x00\x1c", b"\xaa\xc0", b"\xaa\xc5"), _LISTEN_MS)
-    return None if head is None else "pms" if head[0] == 0x42 else "sds011"
+    for _ in range(2):  # the first answer may lack its beginning
+        line.write(b"\xaa\xb4\x06\x01\x01" + bytes(10) + b"\xff\xff\x06\xab")  # an SDS011
+        line.write(b"\x42\x4d\xe4\x00\x01\x01\x74")  # a PMS5003; and that it shall send by itself
+        line.write(b"\x42\x4d\xe1\x00\x01\x01\x71")
+        head = await line.hear((b"\x42\x4d\x00\x1c", b"\xaa\xc0", b"\xaa\xc5"), _LISTEN_MS // 2)
+        if head:
+            return "pms" if head[0] == 0x42 else "sds011"
+    return None
 
 
 async def _is_it(driver):

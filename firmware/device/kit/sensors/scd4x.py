@@ -51,11 +51,10 @@ class SCD4x:
         return True
 
     async def start(self):
-        """Starts anew and lets the first values pass."""
+        """Starts anew and lets the first value pass: the second takes its place."""
         await self._stop()
         await self._bus.command(self.address, _START)
         await asyncio.sleep(_WARM_UP)
-        await self._bus.command(self.address, _READ, 2, 9)  # or the old value would wait to be read
 
     async def measure(self):
         """The newest values; BadFrame if there are none although the sensor should have some."""

@@ -28,7 +28,7 @@ def _check(frame, head):
 
 
 def parse(frame):
-    """Ten bytes to {pm25, pm10} [ug/m3]; BadFrame if head, tail or check sum are wrong, or it cannot be (over 999.9)."""
+    """Ten bytes to {pm25, pm10} [ug/m3]; BadFrame if head, tail or check sum are wrong, or a value is over 999.9."""
     _check(frame, HEAD)
     pm25, pm10 = frame[2] | frame[3] << 8, frame[4] | frame[5] << 8
     if pm25 > 9999 or pm10 > 9999:
@@ -56,8 +56,9 @@ class SDS011:
         self._rest = None
 
     async def identify(self):
-        """By a sound frame, or a reply; both carry its id."""
-        frame = await self._line.take(b"\xaa", _LENGTH, _any, 2400)
+        """By its reply, which carries its id; without one it may be a sensor of another kind."""
+        self._line.write(command(_SLEEP_OR_WORK, 1))
+        frame = await self._line.take(_REPLY, _LENGTH, _reply, _REPLY_MS)
         self.serial = "%02x%02x" % (frame[6], frame[7])
         return True
 
@@ -108,9 +109,4 @@ async def _sleep(seconds):
 
 def _reply(frame):
     _check(frame, _REPLY)
-    return frame
-
-
-def _any(frame):
-    _check(frame, frame[:2] if frame[:2] in (HEAD, _REPLY) else HEAD)
     return frame

@@ -32,7 +32,7 @@ def scale(found, fields):
 
 
 def parse(frame):
-    """24 bytes to {pm1.. [ug/m3], humidity [%], temperature [Cel], voc_index, nox_index}, without what is unknown yet."""
+    """24 bytes to {pm1.. [ug/m3], humidity [%], temperature [Cel], voc_index, nox_index} without what is unknown."""
     return scale(words(frame, 8), FIELDS)
 
 

@@ -34,6 +34,6 @@ async def ask_text(bus, address, command, n):
     """What a sensor says about itself in n words, as a product name or a serial number: printable ASCII to the NUL."""
     found = words(await bus.command(address, command, 20, 3 * n), n)
     data = b"".join([bytes([word >> 8, word & 0xFF]) for word in found]).split(b"\0")[0]
-    if not all([32 <= byte < 127 for byte in data]):
+    if not all(32 <= byte < 127 for byte in data):
         raise BadFrame("no text")
     return data.decode()
