@@ -76,3 +76,34 @@ def test_every_field_of_the_status_is_listed(tmp_path):
 @pytest.mark.parametrize("name", ["readings", "ack", "status", "command"])
 def test_every_topic_is_listed(name):
     assert f"citimeasure/v1/<device>/{name}" in table("topics")
+
+
+SENSORS = """
+import json, sys
+from kit import board
+from kit.sensors import SENSORS
+found = []
+for address, module, name in SENSORS:
+    made = getattr(getattr(__import__("kit.sensors." + module).sensors, module), name)
+    found.append([name, made.BUS, address, made.PERIOD, list(made.QUANTITIES)])
+print(json.dumps([found, [board.I2C_SDA, board.I2C_SCL, board.UART_TX, board.UART_RX]]))
+"""
+
+
+def test_the_page_about_sensors_has_every_driver_in_the_order_of_precedence():
+    page = (ROOT / "docs/reference/sensors.md").read_text()
+    drivers, pins = json.loads(board.run(SENSORS))
+    rows = [line for line in page.splitlines() if re.match(r"\| \w+ .* \| (I2C|UART)", line)]
+    at = 0
+    for name, bus, address, period, quantities in drivers:
+        if address == 0x77:
+            continue  # the BME280's other address, in the same row
+        shown = {"SHT4x": "SHT40", "SEN5x": "SEN50", "SCD4x": "SCD40"}.get(name, name)
+        at = next(i for i in range(at, len(rows)) if f" {shown}" in rows[i].split("|")[1])
+        row = rows[at]
+        assert f"| {bus.upper()}" in row and (address is None or f"0x{address:02x}" in row), row
+        assert f"| {period} s |" in row or (name == "SDS011" and "| 4 min |" in row), row
+        if "those" not in row:
+            assert all(f"`{quantity}`" in row for quantity in quantities), row
+    assert "| I2C | SDA {}, SCL {} |".format(*pins) in page
+    assert "| UART | TX {} to the sensor's RX, RX {} from its TX |".format(*pins[2:]) in page

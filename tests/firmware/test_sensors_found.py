@@ -35,14 +35,14 @@ def find(code):
 
 
 def names(found):
-    return [one["name"] for one in found]
+    return [line.split()[0] for line in found]
 
 
 def test_the_first_kit_is_found_with_serial_numbers():
     found, _ = find("print(json.dumps(await look({0x44: SHT45(), 0x69: SPS30()})))")
     assert found == [
-        {"name": "SHT4x", "at": "i2c 0x44", "serial": "0f1a2b3c", "gives": ["temperature", "humidity"]},
-        {"name": "SPS30", "at": "i2c 0x69", "serial": "6B19E22CD975E11A", "gives": ["pm1", "pm25", "pm4", "pm10"]},
+        "SHT4x i2c 0x44 0f1a2b3c: temperature humidity",
+        "SPS30 i2c 0x69 6B19E22CD975E11A: pm1 pm25 pm4 pm10",
     ]
 
 
@@ -61,19 +61,17 @@ parts = {0x44: SHT45(), 0x76: BME280(), 0x77: BME280(0x58), 0x6B: SEN66(), 0x69:
          0x12: PMSA003I(PMS_FRAME), 0x3C: SHT45()}
 print(json.dumps(await look(parts, SDS011())))
 """)
-    gives = {one["name"]: one.get("gives") for one in found}
-    assert gives == {
-        "SHT4x": ["temperature", "humidity"],
-        "BME280": ["pressure"],
-        "BMP280": [],
-        "SEN66": ["pm1", "pm25", "pm4", "pm10", "voc_index", "nox_index", "co2"],
-        "SEN55": [],
-        "PMSA003I": [],
-        "SDS011": [],
-        "SCD4x": [],
-        "unknown": None,
-    }
-    assert found[-1] == {"name": "unknown", "at": "i2c 0x3c"}
+    assert found == [
+        "SHT4x i2c 0x44 0f1a2b3c: temperature humidity",
+        "BME280 i2c 0x76: pressure",
+        "BMP280 i2c 0x77: -",
+        "SEN66 i2c 0x6b 66000000000000AA: pm1 pm25 pm4 pm10 voc_index nox_index co2",
+        "SEN55 i2c 0x69 5E55000000000001: -",
+        "PMSA003I i2c 0x12: -",
+        "SDS011 uart a160: -",
+        "SCD4x i2c 0x62 f8969f073bbe: -",
+        "unknown i2c 0x3c",
+    ]
     assert took < 15_000
 
 
@@ -89,7 +87,7 @@ print(json.dumps(await look(parts, SDS011())))
 @pytest.mark.parametrize("skip", [0, 7])
 def test_a_sensor_on_the_serial_line_is_found_awake_asleep_and_in_mid_frame(sensor, name, serial, skip):
     found, took = find(f"print(json.dumps(await look({{}}, {sensor}, {skip})))")
-    assert [(one["name"], one["at"], one["serial"]) for one in found] == [(name, "uart", serial)]
+    assert [line.split(":")[0] for line in found] == [f"{name} uart {serial}".strip()]
     assert took < 8000
 
 
@@ -177,11 +175,8 @@ print(json.dumps([means, app.errors, far.status["sensors"]]))
         assert "temperature" not in mean and "humidity" not in mean
         assert "pressure" in mean and "voc_index" in mean
     assert errors["SHT4x no answer"] >= 3
-    assert [(one["name"], one["gives"][:2]) for one in status] == [
-        ("SHT4x", ["temperature", "humidity"]),
-        ("BME280", ["pressure"]),
-        ("SEN55", ["pm1", "pm25"]),
-    ]
+    assert status[:2] == ["SHT4x i2c 0x44 0f1a2b3c: temperature humidity", "BME280 i2c 0x76: pressure"]
+    assert status[2].startswith("SEN55") and status[2].endswith(": pm1 pm25 pm4 pm10 voc_index nox_index")
 
 
 def test_a_sensor_that_is_plugged_in_again_measures_again(tmp_path):

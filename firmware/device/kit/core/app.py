@@ -42,7 +42,7 @@ class App:
         restart=None, reset="unknown", roots="/cfg/roots",
     ):  # fmt: skip
         self.settings, self._finding = settings, finding
-        self.drivers = self.strangers = ()
+        self.drivers = self.sensors = ()
         self.state = state or State()
         self.clock = clock or Clock()
         self.store = Store(folder, settings["store_bytes"])
@@ -110,7 +110,7 @@ class App:
             "heap_min": self.heap_min,
             "torn": self.store.torn,
             "undated": self.uplink.counts["undated"],
-            "sensors": listing(self.drivers, self.strangers),
+            "sensors": self.sensors,
             "rssi": self.wifi.strength() if self.wifi else None,
             "grid": self.settings["grid"],
         }
@@ -128,7 +128,8 @@ class App:
         if self._on_time:
             # A certificate must not seem to be from the future; the true time comes later, or never.
             self._on_time(max(RELEASED, self.store.last_known_ms // 1000))
-        self.drivers, self.strangers = await self._finding
+        self.drivers, strangers = await self._finding
+        self.sensors = listing(self.drivers, strangers)
         jobs = [
             self._forever("interval", self._close_intervals),
             self._forever("uplink", self.uplink.run),

@@ -53,14 +53,10 @@ def share(drivers):
 
 
 def listing(drivers, strangers=()):
-    """What is connected, for the host to read: a dict for each sensor, and for each address that nobody knows."""
-    found = [
-        {
-            "name": driver.NAME,
-            "at": driver.BUS if driver.address is None else "%s 0x%02x" % (driver.BUS, driver.address),
-            "serial": driver.serial,
-            "gives": names,
-        }
-        for driver, names in share(drivers)
-    ]
-    return found + [{"name": "unknown", "at": "i2c 0x%02x" % address} for address in strangers]
+    """What is connected, a line each: "SPS30 i2c 0x69 6B19E22CD975E11A: pm1 pm25 pm4 pm10", "unknown i2c 0x3c"."""
+    lines = []
+    for driver, names in share(drivers):
+        at = "" if driver.address is None else " 0x%02x" % driver.address
+        serial = " " + driver.serial if driver.serial else ""
+        lines.append("%s %s%s%s: %s" % (driver.NAME, driver.BUS, at, serial, " ".join(names) or "-"))
+    return lines + ["unknown i2c 0x%02x" % address for address in strangers]

@@ -6,6 +6,7 @@ sensor who it is. On UART there is no address: whoever sends bytes is known by t
 """
 
 import asyncio
+import gc
 
 from kit.core.once import forget
 from kit.sensors.bus import BadFrame
@@ -23,6 +24,7 @@ async def detect(sensors, bus, line):
     for address, module, name in sensors:
         if (heard != module) if address is None else (address not in there or address in known):
             continue
+        gc.collect()  # a module wants room in one piece
         made = getattr(getattr(__import__("kit.sensors." + module).sensors, module), name)
         driver = made(line) if address is None else made(bus, address)
         if await _is_it(driver):
