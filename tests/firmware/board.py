@@ -44,7 +44,7 @@ KIT_HEAP = 64 * 1024  # bytes: what is left to Python on a board without PSRAM o
 
 _SIMULATED = """
 import asyncio, gc, json, random, sys
-import kit.sensors.bus  # the kit's own, which the simulated parts use
+import kit.sensors.sensirion  # the kit's own, which the simulated parts use
 gc.collect()
 before = gc.mem_alloc()
 import far_end, parts, radio, virtual

@@ -4,8 +4,11 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.firmware import board
+from tests.firmware.frames import GOOD, parse
 
 START = """
 import asyncio, json, sys
@@ -246,3 +249,63 @@ def test_drivers_take_little_memory():
         assert size < 3500, name
     print(f"{'together':24} {total:6} bytes")
     assert total < 22_000
+
+
+STREAM = """
+import asyncio, json, sys
+import virtual
+virtual.jump()
+from kit.sensors import pms, sds011
+from kit.sensors.bus import BadFrame
+from kit.sensors.serial import Serial
+class Tape:
+    def __init__(self, data):
+        self.data = data
+    def any(self):
+        return len(self.data)
+    def readinto(self, buffer):
+        n = min(len(buffer), len(self.data), 13)
+        buffer[:n], self.data = self.data[:n], self.data[n:]
+        return n or None
+async def main():
+    for text in sys.stdin:
+        kind, data = text.split()
+        module, length = (pms, 32) if kind == "pms" else (sds011, 10)
+        line, found = Serial(Tape(bytes.fromhex(data[1:]))), []
+        while True:
+            try:
+                found.append(await line.take(module.HEAD, length, module.parse, 1000))
+            except BadFrame:
+                pass
+            except OSError:
+                break
+        print(json.dumps(found))
+asyncio.run(main())
+"""
+
+
+@settings(max_examples=5)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["pms", "sds011"]),
+            st.lists(st.one_of(st.none(), st.binary(max_size=40), st.integers(1, 31)), max_size=12),
+        ),
+        min_size=30,
+        max_size=60,
+    )
+)
+def test_in_a_stream_of_frames_and_rubbish_only_sound_frames_are_taken_and_the_last_is_found(streams):
+    """None is a sound frame, bytes are rubbish, a number is how much of a frame came."""
+    feed = ""
+    for kind, pieces in streams:
+        good = GOOD[kind]
+        data = [good if one is None else one if isinstance(one, bytes) else good[:one] for one in pieces]
+        feed += f"{kind} x{(b''.join(data) + good + good + good).hex()}\n"
+    sound = dict(zip(["pms", "sds011"], parse([("pms", GOOD["pms"]), ("sds011", GOOD["sds011"])]), strict=True))
+    answers = board.run(STREAM, heap="1m", feed=feed).splitlines()
+    for (kind, pieces), line in zip(streams, answers, strict=True):
+        found = json.loads(line)
+        assert len(found) >= 2 and found.count(sound[kind]) >= 2
+        rubbish = sum(isinstance(one, bytes) and len(one) >= 10 for one in pieces)
+        assert sum(one != sound[kind] for one in found) <= rubbish

@@ -129,6 +129,7 @@ class App:
             # A certificate must not seem to be from the future; the true time comes later, or never.
             self._on_time(max(RELEASED, self.store.last_known_ms // 1000))
         self.drivers, strangers = await self._finding
+        self._finding = None  # it would keep what it used
         self.sensors = listing(self.drivers, strangers)
         jobs = [
             self._forever("interval", self._close_intervals),
