@@ -2,6 +2,7 @@
 """Which sensors are found at the start, what is taken from each, and what the host can read of it."""
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -131,13 +132,14 @@ from kit.core.app import App
 from kit.core.clock import Clock
 from kit.core.config import defaults
 import far_end
-async def live(parts, seconds, change=None, at=0):
+async def live(parts, seconds, change=None, at=0, sensor=None, wdt=None):
     bus, i2c = bus_with(parts)
     far = far_end.FarEnd(lambda: virtual.START + virtual.now_ms() // 1000, sys.argv[1] + "/book")
     async def ask_time():
         return virtual.START * 1000 + virtual.now_ms()
-    app = App(defaults(device="kit-virtual", host="far"), find(bus), sys.argv[1] + "/f", clock=Clock(virtual.now_ms),
-              open_=far.open, ask_time=ask_time)
+    finding = find(bus, Serial(UART(sensor)) if sensor else None)
+    app = App(defaults(device="kit-virtual", host="far"), finding, sys.argv[1] + "/f", clock=Clock(virtual.now_ms),
+              open_=far.open, ask_time=ask_time, wdt=wdt)
     means, close = [], app._interval.close
     def closed():
         means.append(close())
@@ -195,3 +197,33 @@ print(json.dumps([["pm25" in one for one in means[i:j]] for i, j in ((2, 4), (6,
 """,
     )
     assert all(before) and not any(without) and all(after)
+
+
+def test_a_sensor_that_sleeps_for_minutes_does_not_seem_to_hang(tmp_path):
+    """An SDS011 gives a value every four minutes, also after it was away; the watchdog bears with it."""
+    gap, minutes, errors, sensors = live(
+        tmp_path,
+        """
+class Dog:
+    last = gap = 0
+    def feed(self):
+        Dog.gap = max(Dog.gap, virtual.now_ms() - Dog.last)
+        Dog.last = virtual.now_ms()
+sensor = SDS011()
+async def away():
+    await asyncio.sleep(3600)
+    sensor.unplugged = True
+    await asyncio.sleep(1800)
+    sensor.unplugged = False
+asyncio.create_task(away())
+app, means, far = await live({0x44: SHT45()}, 14400, sensor=sensor, wdt=Dog())
+Dog().feed()
+print(json.dumps([Dog.gap, [i for i, one in enumerate(means) if "pm25" in one], app.errors, app.sensors]))
+""",
+    )
+    assert gap < 60_000
+    assert {later - earlier for earlier, later in pairwise(minutes) if later < 58} <= {3, 4}
+    assert not any(66 < minute < 90 for minute in minutes)
+    assert sum(minute > 120 for minute in minutes) > 25
+    assert errors["SDS011 no answer"] > 2
+    assert sensors[1] == "SDS011 uart a160: pm25 pm10"

@@ -23,6 +23,8 @@ from kit.core.clock import Clock
 from kit.net.wifi import Wifi
 from kit.sensors import find
 from kit.sensors.bus import Bus
+from kit.sensors.sht4x import SHT4x
+from kit.sensors.sps30 import SPS30
 
 DAY = 86400
 FROM, TO, ROOM, LAST = [int(text) for text in sys.argv[3:7]]
@@ -90,8 +92,7 @@ async def main():
     app = App(settings, find(bus), sys.argv[1], clock=Clock(virtual.now_ms), open_=open_line, ask_time=ask_time)
     app.wifi = Wifi(settings, app.state, app.watchdog.alive, station)
     app.uplink.why_away = None  # there are no real sockets here
-    for driver in app.drivers:
-        driver.PERIOD = 60
+    SHT4x.PERIOD = SPS30.PERIOD = 60
     asyncio.create_task(trouble())
     asyncio.create_task(app.run())
     late = None

@@ -132,6 +132,9 @@ class App:
         self.drivers, strangers = await self._finding
         self._finding = None  # it would keep what it used
         self.sensors = listing(self.drivers, strangers)
+        gc.collect()
+        # Collecting early keeps what lives long together: else a small heap ends in pieces too small to use.
+        gc.threshold(gc.mem_free() // 2)
         jobs = [
             self._forever("interval", self._close_intervals),
             self._forever("clock", self._learn_time),
