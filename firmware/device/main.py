@@ -1,24 +1,43 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Starts the kit: opens the bus of the board, looks which sensors answer, and runs the application for ever."""
+"""Runs the application from the slot that boot.py chose, and is never updated over the air.
 
-import asyncio
+A version that is on trial or on probation runs under the watchdog from before its first import. If it crashes, that is
+noted, and counted while it is on probation; the starts of a trial are counted by boot.py.
+"""
+
+import json
+import os
 import sys
 import time
 
-from machine import I2C, Pin, reset
+import machine
 
-from kit import board
-from kit.core import config
-from kit.core.app import App
-from kit.net.wifi import Wifi
-from kit.sensors import find
-from kit.sensors.bus import Bus
-
-settings = config.load("/cfg")
-bus = Bus(I2C(0, sda=Pin(board.I2C_SDA), scl=Pin(board.I2C_SCL), freq=100_000))
+_state = {}
 try:
-    asyncio.run(App(settings, find(bus), folder="/data", wifi=Wifi(settings)).run())
-except Exception as error:  # noqa: BLE001 - whatever it was: readings are on flash, and a kit that stands still helps nobody
-    sys.print_exception(error)
+    with open("/slot.json") as _file:
+        _state = json.load(_file)
+except (OSError, ValueError):
+    pass  # nothing was ever updated
+_young = _state.get("phase") in ("trial", "probation")
+del _state
+_watchdog = machine.WDT(timeout=120_000) if _young else None
+try:
+    from kit.start import run
+
+    run(_watchdog)
+except Exception as _error:  # noqa: BLE001 - whatever it was: readings are on flash, and a kit that stands still helps nobody
+    sys.print_exception(_error)
+    try:
+        with open("/slot.json") as _file:
+            _state = json.load(_file)
+        if _state["phase"] in ("trial", "probation"):
+            _state["why"] = ("%s: %s" % (type(_error).__name__, _error))[:80]
+            if _state["phase"] == "probation":
+                _state["tries"] += 1
+            with open("/slot.new", "w") as _file:
+                json.dump(_state, _file)
+            os.rename("/slot.new", "/slot.json")
+    except Exception as _error:  # noqa: BLE001 - no note is better than no restart
+        sys.print_exception(_error)
     time.sleep(10)
-    reset()
+    machine.reset()

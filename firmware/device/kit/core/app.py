@@ -13,6 +13,7 @@ from kit.data.aggregate import Aggregate, next_end
 from kit.data.quantities import CODES
 from kit.data.store import Record, Store
 from kit.net.uplink import Uplink
+from kit.ota.watch import Updates
 from kit.sensors.bus import BadFrame
 
 _BAD_IN_A_ROW = 3  # frames until a sensor is started again
@@ -35,6 +36,7 @@ class App:
         self.made = 0
         self.errors = {}  # by driver and kind
         self.uplink = Uplink(settings, self.store, self.clock, open_ or self._open, self._status)
+        self.updates = Updates(settings, self.uplink, self.clock)
 
     async def _open(self):
         return await asyncio.open_connection(self._settings["host"], self._settings["port"])
@@ -45,6 +47,7 @@ class App:
             "heap_free": gc.mem_free(),
             "torn": self.store.torn,
             "undated": self.uplink.counts["undated"],
+            "update": self.updates.status(),
             "rssi": self._wifi.strength() if self._wifi else None,
         }
 
@@ -54,6 +57,8 @@ class App:
 
     async def run(self):
         """Runs for ever."""
+        # Collecting early keeps what lives long together: else a small heap ends in pieces too small to use.
+        gc.threshold(gc.mem_free() // 8)
         jobs = [self._close_intervals(), self.uplink.run(), self._learn_time()]
         jobs += [self._drive(driver) for driver in self._drivers]
         if self._wifi:

@@ -36,6 +36,8 @@ class Uplink:
         self._more = asyncio.Event()
         self._client = None
         self._undatable = set()
+        self._news = False
+        self.on_command = None  # called with the payload of each command
         self._batch, size = _LARGE if gc.mem_free() > _ROOMY else _SMALL
         self._encoder = Encoder(size)
         self.online = False
@@ -43,6 +45,11 @@ class Uplink:
 
     def wake(self):
         """There is a new reading."""
+        self._more.set()
+
+    def tell(self):
+        """The status has changed: it is sent again."""
+        self._news = True
         self._more.set()
 
     async def run(self):
@@ -79,10 +86,14 @@ class Uplink:
         reader = asyncio.create_task(_read(client))
         try:
             await client.subscribe(self._topic + "ack")
-            await client.publish(self._topic + "status", self._status_text(), 1, True)
+            await client.subscribe(self._topic + "command", needed=False)
+            self._news = True
             self.online = True
             self.counts["connects"] += 1
             while not reader.done():
+                if self._news:
+                    self._news = False
+                    await client.publish(self._topic + "status", self._status_text(), 1, True)
                 await self._send_some(client)
         finally:
             await _end(reader)
@@ -158,6 +169,10 @@ class Uplink:
         return None
 
     def _on_message(self, topic, payload):
+        if topic.endswith(b"/command"):
+            if self.on_command:
+                self.on_command(payload)
+            return
         try:
             boot, ranges, rejected, error = decode_ack(payload)
         except BadAck:
