@@ -28,13 +28,15 @@ def _choose():
         with open("/slot.json") as file:
             state = json.load(file)
     except (OSError, ValueError):
+        state = None
+    if not isinstance(state, dict):
         state = {}
     slot, previous, phase = state.get("active"), state.get("previous"), state.get("phase")
     if slot is None or not is_whole(slot):
         return ([one for one in ("/a", "/b") if is_whole(one)] or [""])[0]
     if phase not in ("trial", "probation") or previous is None or not is_whole(previous):
         return slot
-    tries, reason = state["tries"], state.get("why")
+    tries, reason = state.get("tries", 0), state.get("why")
     # Before the first start on trial a hang was the old version's.
     hung = machine.reset_cause() == machine.WDT_RESET and (tries or phase == "probation")
     if hung:
@@ -42,7 +44,8 @@ def _choose():
     if tries >= 3 or (hung and (phase == "trial" or tries == 2)):
         version = state.get("version")
         state.update({"active": previous, "previous": None, "phase": "settled", "tries": 0, "why": None})
-        state["failed"] = (state.get("failed", []) + [version])[-8:]
+        state["failed"] = state.get("failed", [])[-7:]
+        state["failed"].append(version)
         state["result"] = ["rolled back", version, reason or "three starts without an acknowledgement"]
     elif hung or phase == "trial":
         state["tries"] = tries + 1

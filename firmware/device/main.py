@@ -12,15 +12,28 @@ import time
 
 import machine
 
-_state = {}
-try:
-    with open("/slot.json") as _file:
-        _state = json.load(_file)
-except (OSError, ValueError):
-    pass  # nothing was ever updated
-_young = _state.get("phase") in ("trial", "probation")
-del _state
-_watchdog = machine.WDT(timeout=120_000) if _young else None
+
+def _read():
+    try:
+        with open("/slot.json") as file:
+            state = json.load(file)
+    except (OSError, ValueError):
+        return {}  # nothing was ever updated
+    return state if isinstance(state, dict) else {}
+
+
+def _note(error):
+    state = _read()
+    if state.get("phase") in ("trial", "probation"):
+        state["why"] = ("%s: %s" % (type(error).__name__, error))[:80]
+        if state["phase"] == "probation":
+            state["tries"] += 1
+        with open("/slot.new", "w") as file:
+            json.dump(state, file)
+        os.rename("/slot.new", "/slot.json")
+
+
+_watchdog = machine.WDT(timeout=120_000) if _read().get("phase") in ("trial", "probation") else None
 try:
     from kit.start import run
 
@@ -28,15 +41,7 @@ try:
 except Exception as _error:  # noqa: BLE001 - whatever it was: readings are on flash, and a kit that stands still helps nobody
     sys.print_exception(_error)
     try:
-        with open("/slot.json") as _file:
-            _state = json.load(_file)
-        if _state["phase"] in ("trial", "probation"):
-            _state["why"] = ("%s: %s" % (type(_error).__name__, _error))[:80]
-            if _state["phase"] == "probation":
-                _state["tries"] += 1
-            with open("/slot.new", "w") as _file:
-                json.dump(_state, _file)
-            os.rename("/slot.new", "/slot.json")
+        _note(_error)
     except Exception as _error:  # noqa: BLE001 - no note is better than no restart
         sys.print_exception(_error)
     time.sleep(10)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """As much of HTTP/1.1 as a download needs: GET with a range, an answer of known length, bounded memory.
 
-`open_(host, port, tls)` is a coroutine that returns (reader, writer): who gives it decides how certificates are checked.
+`open_(host, port, tls)` is a coroutine that returns (reader, writer); who gives it decides on certificates.
 OSError is for what may be better next time, Refused for what will not. Reference: RFC 9110, RFC 9112.
 """
 

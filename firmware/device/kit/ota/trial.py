@@ -22,7 +22,7 @@ async def prove(updates, watchdog=None):
         state = slots.load()
         phase = state.get("phase")
         uptime = updates.clock.uptime_ms()
-        if phase == "trial" and state["tries"] and updates.uplink.counts["acked"]:
+        if phase == "trial" and state.get("tries") and updates.uplink.counts["acked"]:
             slots.confirm(state)
             updates.tell(*state["result"])
         elif phase == "trial" and uptime > _TRIAL_MS:

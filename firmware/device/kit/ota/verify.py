@@ -73,7 +73,7 @@ def _head(file):
         numbers(values[0])
         numbers(values[1] + ".0")
         sound = all(isinstance(value, str) and _is_name(value) for value in values[2:4])
-        sound = sound and all(type(value) is int and 0 < value for value in values[4:])
+        sound = sound and all(type(value) is int and value > 0 for value in values[4:])
         # In one form only: what is compared here as a whole needs no more rules.
         sound = sound and (_HEAD % tuple(values)).encode() == line and values[5] <= 256 and values[6] <= MAX_SIZE
     except (ValueError, KeyError, TypeError, AttributeError):
