@@ -46,6 +46,18 @@ def release(folder: Path, version: str, key: str = "current", board: str = "kit-
     return out
 
 
+def small_release(folder: Path, version: str, key: str = "current", board: str = "kit-1") -> Path:
+    """A signed release of a few files that do nothing, but differ from version to version."""
+    tree = folder / f"tree-{version}"
+    for name, size in (("start", 700), ("core/app", 3000), ("data/message", 20), ("net/uplink", 1500), ("empty", 0)):
+        path = tree / "kit" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{version} " * (size // 6 + bool(size)))
+    out = folder / f"release-{version}"
+    sign.sign_release(tree, out, keys() / f"{key}.pem", sign.Release(version, "1.25", board, "any", 1767225600, 1, 1))
+    return out
+
+
 def command(version: str, percent: int = 100, url: str = "http://shelf/r/") -> str:
     """The order to update, as the command topic retains it."""
     return json.dumps({"v": 1, "update": {"version": version, "url": url, "percent": percent}})

@@ -123,7 +123,9 @@ def test_a_better_version_is_taken_after_one_that_failed(tmp_path):
     assert kit.fw == "0.2.1" and kit.update == ("confirmed", "0.2.1", "")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"active": "/b"}', '{"active": 5}', '{"active": "/a", "phase": "trial"}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "null", '{"active": "/b"}', '{"active": 5}', '{"active": "/a", "phase": "trial"}']
+)
 def test_a_damaged_state_still_starts_something(tmp_path, content):
     kit = Kit(tmp_path)
     (kit.flash / "slot.json").write_text(content)

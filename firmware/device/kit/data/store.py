@@ -256,7 +256,9 @@ class Store:
         self._remove(segment)
 
     def _remove(self, segment):
-        for kind in ("seg", "ack"):  # in this order: acknowledgements without records do no harm
+        # In this order: records without acknowledgements are sent again; acknowledgements without records would be
+        # taken for those of the next file of this number.
+        for kind in ("ack", "seg"):
             try:
                 os.remove(self._path(segment.number, kind))
             except OSError:

@@ -17,7 +17,8 @@ from kit.ota.http import Address, Download
 from kit.ota.verify import Refused
 
 _NEW = "/manifest.new"
-_ROOM = 32 * 1024  # bytes of flash that stay free for the store
+_FOLDERS = 16  # blocks of flash for the folders of a slot
+_SPARE = 4  # blocks that stay free
 
 
 def takes_part(device, version, percent):
@@ -79,8 +80,9 @@ async def _fill(state, size, digest, open_, address):
     """Puts the files of a manifest that was checked into the other slot, and the manifest behind them."""
     slot = slots.other(state)
     flash = os.statvfs("/")
-    if flash[0] * flash[3] + slots.size(slot) < size + _ROOM:
-        raise Refused("no room: %d kB are needed" % ((size + _ROOM) // 1024))
+    need = sum([length // flash[0] + 1 for _, length, _ in verify.files(_NEW)]) + _FOLDERS + _SPARE
+    if flash[3] + slots.blocks(slot, flash[0]) < need:
+        raise Refused("no room: %d kB are needed" % (need * flash[0] // 1024))
     slots.begin(state, digest)
     start = await _whole(slot)
     download = Download()

@@ -84,13 +84,15 @@ def settle(state):
     save(state)
 
 
-def size(folder):
-    """Bytes of the files in a folder."""
+def blocks(path, block):
+    """Blocks of flash that a file or folder takes on littlefs: two for a folder, and no two files share one."""
     try:
-        entries = list(os.ilistdir(folder))
+        stat = os.stat(path)
+        if stat[0] & 0x4000:
+            return 2 + sum([blocks(path + "/" + entry[0], block) for entry in os.ilistdir(path)])
+        return stat[6] // block + 1
     except OSError:
-        return 0
-    return sum([size(folder + "/" + e[0]) if e[1] & 0x4000 else os.stat(folder + "/" + e[0])[6] for e in entries])
+        return 0  # it is not there
 
 
 def remove(folder):
