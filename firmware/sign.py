@@ -139,7 +139,7 @@ def read_manifest(manifest: bytes) -> tuple[Release, list[tuple[str, int, str]]]
     canonical = [release.line(), *(json.dumps(list(entry), separators=(",", ":")) for entry in entries)]
     if "".join(line + "\n" for line in canonical).encode() != manifest:
         raise SigningError("The manifest is not in the one form that kits take. Sign the release again.")
-    return release, entries  # type: ignore[return-value]
+    return release, entries
 
 
 def _check_head(release: Release) -> None:
@@ -197,7 +197,7 @@ def takes_part(device: str, version: str, percent: int) -> bool:
 
 def _openssl(arguments: list[str]) -> bytes:
     try:
-        done = subprocess.run(["openssl", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        done = subprocess.run(["openssl", *arguments], capture_output=True)
     except FileNotFoundError as error:
         raise SigningError("The program openssl is not here: install the package openssl.") from error
     if done.returncode:

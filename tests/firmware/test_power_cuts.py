@@ -3,7 +3,8 @@
 
 At each cut the operation is half done and all later ones never happen; some starts after a cut are cut as well. It must
 always start, lose no reading that was kept and not acknowledged, keep all of the old or all of the new settings, and
-end in a whole and good version. The normal run tries one cut in some; with CITIMEASURE_REQUIRE_ALL=1, as in CI, or SOAK=1 more than 1,000 are tried.
+end in a whole and good version. The normal run tries one cut in some; with CITIMEASURE_REQUIRE_ALL=1, as in CI, or
+SOAK=1 it is more than 2,500.
 """
 
 import json

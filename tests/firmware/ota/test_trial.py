@@ -82,7 +82,7 @@ def test_a_version_that_crashes_is_tried_three_times(tmp_path, changes, reason):
     assert kit.fw == "0.1.0"
     state, version, why = kit.update
     assert (state, version) == ("rolled back", "0.2.0") and why.startswith(reason)
-    assert not kit.boot(3600, command=command("0.2.0")) != "power"
+    assert kit.boot(3600, command=command("0.2.0")) == "power"
     assert kit.fw == "0.1.0" and kit.update[0] == "rolled back", "it was taken again, or told as something else"
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A whole kit from reset to reset: boot.py and main.py on a flash that is a folder. MicroPython.
 
-argv: a file with a JSON object (an argument itself is at most 255 characters here). `flash` and `shelf` (files of the web server) are folders, `cause` is that of the reset,
-`seconds` of virtual time end with a power cut, `command` is retained at the broker, `collector` says whether there is
-one, `speed` puts the kit on real sockets, that many times as fast. Prints a line of JSON: how it ended, and every
-status that was published. Ends are: power, reset, watchdog.
+argv: a file with a JSON object (MicroPython takes no argument of more than 255 characters). `flash` and `shelf` (files
+of the web server) are folders, `cause` is that of the reset, `seconds` of virtual time end with a power cut, `command`
+is retained at the broker, `collector` says whether there is one, `speed` puts the kit on real sockets, that many times
+as fast. Prints a line of JSON: how it ended, and every status that was published. Ends are: power, reset, watchdog.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ import os
 import random
 import sys
 import time
-import vfs
 
 import far_end
 import parts
 import shelf
+import vfs
 import virtual
 
 with open(sys.argv[1]) as file:

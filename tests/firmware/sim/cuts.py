@@ -27,9 +27,8 @@ def days_of_a_store():
     for _ in range(3):
         store = Store("/f/data", 8 * 4096)
         yield "boot", store.boot, 0, 0
-        seq = 0
         for n in range(90):
-            seq += 1
+            seq = n + 1
             yield "begin", store.boot, seq, seq
             store.append(record(store.boot, seq))
             yield "kept", store.boot, seq, seq

@@ -10,8 +10,8 @@ import asyncio
 import json
 import os
 import sys
-import vfs
 
+import vfs
 from flash import recorded, tried
 from shelf import Shelf
 
@@ -117,13 +117,11 @@ def life():
 
 
 def check(cut):
-    # The kit that was on while the flash was cut is a flat one, or has gone through some of its life.
-    for starts in range(1, 7):
-        version = start()
-        if version != BAD:
-            break
+    starts, version = 1, start()
+    while version == BAD:
         crash()
-    assert starts <= 4, "%d starts until a good version" % starts
+        starts, version = starts + 1, start()
+        assert starts <= 4, "no good version in four starts"
     confirm()
     assert start() == version, "it does not stay"
     if cut % 5 == 0 and version != "0.4.0":

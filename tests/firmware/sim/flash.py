@@ -6,6 +6,7 @@ operations before it are whole, that one is done by half, nothing after it happe
 """
 
 import random
+
 import vfs
 
 BLOCK = 4096
@@ -39,11 +40,11 @@ class Flash:
             return len(self.content) // BLOCK
         if operation == 5:
             return BLOCK
-        if operation == 6:
+        if operation == 6:  # erase
             if self.log is not None:
                 self.log.append((argument * BLOCK, None))
             memoryview(self.content)[argument * BLOCK : (argument + 1) * BLOCK] = ERASED
-            return 0
+        return 0
 
 
 ERASED = bytes([0xFF]) * BLOCK
