@@ -84,7 +84,7 @@ class Kit:
 
     def options(self, seconds: int, **options: object) -> Path:
         """A file with what sim/boot_kit.py is to be told."""
-        told = {"flash": str(self.flash), "shelf": str(self.shelf), "cause": self.end, "seconds": seconds, **options}
+        told = {"flash": str(self.flash), "shelf": str(self.shelf), "seconds": seconds, "cause": self.end, **options}
         path = self.flash.parent / "run.json"
         path.write_text(json.dumps(told))
         return path

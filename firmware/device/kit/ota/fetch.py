@@ -21,12 +21,6 @@ _FOLDERS = 16  # blocks of flash for the folders of a slot
 _SPARE = 4  # blocks that stay free
 
 
-def takes_part(device, version, percent):
-    """Whether a kit is among the first `percent` of 100 for a version; each version has its own order."""
-    digest = hashlib.sha256(("%s %s" % (device, version)).encode()).digest()
-    return int.from_bytes(digest[:4], "big") % 100 < percent
-
-
 async def install(url, version, running, board, open_):
     """Returns when the next start is the new version's. Refused: it is not taken. OSError: it may be, another time."""
     address = Address(url)

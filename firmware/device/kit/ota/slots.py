@@ -4,7 +4,8 @@
 Its keys: `active` and `previous` slot ("", "/a" or "/b"; no previous one is null), `phase` of the active one (trial,
 probation, settled), `tries` (starts on trial, bad ends on probation), `version`, `floor` (nothing older is taken any
 more), `failed` (versions that were rolled back), `why` (what the last crash was), `building` (hash of the manifest
-whose files are being put into the other slot), `result` (how the last update ended: outcome, version, reason).
+whose files are being put into the other slot), `answered` (an order that was refused), `result` (how the last update
+ended: outcome, version, reason).
 It is written beside the old one and renamed: a power cut leaves the one or the other.
 """
 
@@ -65,6 +66,7 @@ def begin(state, digest):
 def switch(state, version):
     """The other slot is whole: the next start is its first on trial."""
     state.update({"active": other(state), "previous": active(state), "phase": "trial", "tries": 0})
+    state["answered"] = None
     state.update({"version": version, "building": None, "why": None, "result": None})
     save(state)
 
@@ -120,7 +122,10 @@ def keys(folder="/keys"):
     for name in ("current.pub", "next.pub"):
         try:
             with open(folder + "/" + name) as file:
-                found.append(int(file.read(800).strip(), 16))
+                n = 0
+                while text := file.read(96).strip():
+                    n = n << 4 * len(text) | int(text, 16)
+                found.append(n)
         except (OSError, ValueError):
             pass  # one key is enough; with none, nothing is taken
     return found

@@ -57,7 +57,7 @@ class Updates:
         """No order waits any more: modules that are not needed now leave the memory."""
         self.task = None
         package = sys.modules["kit.ota"]
-        for name in ("fetch", "http", "order", "slots", "trial", "verify"):
+        for name in ("early", "fetch", "http", "order", "slots", "trial", "verify"):
             sys.modules.pop("kit.ota." + name, None)
             if hasattr(package, name):
                 delattr(package, name)
