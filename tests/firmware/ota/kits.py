@@ -72,7 +72,7 @@ class Kit:
         for name in ("boot.py", "main.py"):
             shutil.copy(board.DEVICE / name, self.flash)
         (self.flash / "cfg").mkdir()
-        config = {"device": DEVICE, "host": "broker", **settings}
+        config = {"device": DEVICE, "host": "broker", "interval": 120, **settings}
         (self.flash / "cfg/config.json").write_text(json.dumps(config))
         (self.flash / "keys").mkdir()
         for name in ("current.pub", "next.pub"):

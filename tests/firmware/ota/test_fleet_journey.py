@@ -20,7 +20,6 @@ from tests.firmware import board
 from tests.firmware.ota import kits
 from tests.journeys.collecting import Collector, citimeasure, wait_until
 
-
 SIMULATION = 16  # kB of heap; the kit itself measures it
 
 

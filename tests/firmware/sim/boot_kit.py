@@ -4,8 +4,8 @@
 argv: a file with a JSON object (MicroPython takes no argument of more than 255 characters). `flash` and `shelf` (files
 of the web server) are folders, `cause` is that of the reset, `seconds` of virtual time end with a power cut, `command`
 is retained at the broker, `collector` says whether there is one, `speed` puts the kit on real sockets, that many times
-as fast, `ago` seconds ago. Prints a line of JSON: how it ended (power, reset, watchdog), every status that was published, and the
-bytes of heap that the simulation itself takes.
+as fast, `ago` seconds ago. Prints a line of JSON: how it ended (power, reset, watchdog), every status that was
+published, and the bytes of heap that the simulation itself takes.
 """
 
 import asyncio
