@@ -90,6 +90,10 @@ def sign_release(tree: Path, out: Path, key: Path, release: Release) -> Release:
 
     SigningError if a name or a number is one that no kit would take, or openssl cannot sign.
     """
+    if not (tree / "kit").is_dir():
+        raise SigningError(f"There is no folder {tree / 'kit'}: name the one that holds the application's kit/.")
+    if not key.is_file():
+        raise SigningError(f"There is no private key {key}: `citimeasure fleet keys` makes keys.")
     paths = sorted(path.relative_to(tree).as_posix() for path in (tree / "kit").rglob("*") if path.is_file())
     contents = [(path, (tree / path).read_bytes()) for path in paths]
     size = sum(len(content) for _, content in contents)

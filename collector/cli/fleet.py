@@ -18,7 +18,7 @@ from collector.settings import Settings
 if TYPE_CHECKING:
     from firmware.sign import Release
 
-_KEYS = click.Path(path_type=Path, file_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
 _ID = click.option("--device", "devices", multiple=True, metavar="ID", help="Only this kit; may be repeated. [all]")
 _YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -39,7 +39,7 @@ def _signing() -> Iterator[None]:
 
 
 @fleet.command()
-@click.argument("folder", type=_KEYS)
+@click.argument("folder", type=_FOLDER)
 @click.option("--passphrase", is_flag=True, help="Protect the private keys with one; openssl asks for it.")
 def keys(folder: Path, passphrase: bool) -> None:
     """Make the two pairs of keys that sign releases: the current one and the next.
@@ -58,9 +58,9 @@ def keys(folder: Path, passphrase: bool) -> None:
 
 
 @fleet.command()
-@click.argument("tree", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("tree", type=_FOLDER)
 @click.option("--version", required=True, help="Three numbers, as in the files themselves, say 0.2.0.")
-@click.option("--key", required=True, type=click.Path(path_type=Path, exists=True), help="A private key, .pem.")
+@click.option("--key", required=True, type=click.Path(path_type=Path), help="A private key, .pem.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder of the release.")
 @click.option("--board", default="kit-1", show_default=True, help="The model of kit it is for.")
 @click.option("--arch", default="any", show_default=True, help="Architecture of .mpy files with native code.")
@@ -83,7 +83,7 @@ def sign(tree: Path, version: str, key: Path, out: Path, board: str, arch: str, 
 @fleet.command()
 @with_settings("broker", "broker_listen")
 @click.argument("url")
-@click.option("--keys", "folder_of_keys", required=True, type=_KEYS, help="The folder with the .pub files.")
+@click.option("--keys", "folder_of_keys", required=True, type=_FOLDER, help="The folder with the .pub files.")
 @click.option(
     "--percent", type=click.IntRange(1, 100), default=100, show_default=True, help="How many kits may take it."
 )
