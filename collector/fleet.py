@@ -69,9 +69,12 @@ def _number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def order(version: str, url: str, percent: int) -> bytes:
-    """The command that has a kit update itself, if it is among the first `percent` of 100."""
-    return json.dumps({"v": 1, "update": {"version": version, "url": url, "percent": percent}}).encode()
+def order(version: str, url: str, percent: int, at: int) -> bytes:
+    """The command that has a kit update itself, if it is among the first `percent` of 100.
+
+    A kit that has refused an order does not look at the same one again; given at another time, it is another one.
+    """
+    return json.dumps({"v": 1, "update": {"version": version, "url": url, "percent": percent, "at": at}}).encode()
 
 
 class Fleet:

@@ -132,7 +132,7 @@ def update(
             return
         if not yes:
             click.confirm(f"Order {text}?", abort=True, err=True)
-        kits.publish(dict.fromkeys(chosen, order(release.version, url, percent)))
+        kits.publish(dict.fromkeys(chosen, order(release.version, url, percent, int(time.time()))))
     click.echo(f"Ordered {text}. `citimeasure fleet status` shows how it goes.", err=True)
 
 

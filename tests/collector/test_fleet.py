@@ -81,7 +81,7 @@ def test_an_order_stays_until_it_is_taken_back(mosquitto):
     settings = Settings(broker=mosquitto.url)
     seen = []
     with Fleet(settings) as fleet:
-        for payload in (order("0.2.0", "http://x/", 10), b""):
+        for payload in (order("0.2.0", "http://x/", 10, 1767225600), b""):
             fleet.publish({"kit-aaa": payload, "kit-bbb": payload})
             watcher = paho.Client(paho.CallbackAPIVersion.VERSION2)
             watcher.on_message = lambda _c, _d, message: seen.append((message.topic, message.retain))

@@ -78,7 +78,7 @@ def test_examples_in_the_description_for_people_are_messages():
     assert decoded.readings and not decoded.refused
     assert msgspec.json.decode(json.dumps(ack), type=Ack).rejected
     update = command["update"]
-    assert json.loads(order(update["version"], update["url"], update["percent"])) == command
+    assert json.loads(order(update["version"], update["url"], update["percent"], update["at"])) == command
 
 
 @pytest.mark.parametrize("struct", [Message, Reading, Ack])

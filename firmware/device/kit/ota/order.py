@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Carries out a command: {"v":1,"update":{"version":"0.2.0","url":"https://.../","percent":20}}.
+"""Carries out a command: {"v":1,"update":{"version":"0.2.0","url":"https://.../","percent":20,"at":1767225600}}.
 
 A command is not signed, as it can do no harm: it only says where a signed release lies. Without "update" it takes
 back an order that still waits. A board with PSRAM downloads while it measures. One without has no room for that beside
@@ -56,7 +56,7 @@ async def _carry_out(updates, order, version, url, percent):
     gc.collect()
     roomy = gc.mem_free() > _ROOMY
     wait = _AGAIN_S if roomy else _LONGEST_AGAIN_S
-    again = bool(updates.result) and list(updates.result[:2]) == ["pending", version]
+    again = bool(updates.result) and updates.result[1] == version and updates.result[2].startswith("will try")
     while True:
         if again and not await _waited(updates, order, wait):
             return
