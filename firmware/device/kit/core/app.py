@@ -58,7 +58,7 @@ class App:
     async def run(self):
         """Runs for ever."""
         # Collecting early keeps what lives long together: else a small heap ends in pieces too small to use.
-        gc.threshold(gc.mem_free() // 8)
+        gc.threshold(gc.mem_free() // 2)
         jobs = [self._close_intervals(), self.uplink.run(), self._learn_time()]
         jobs += [self._drive(driver) for driver in self._drivers]
         if self._wifi:
