@@ -26,6 +26,7 @@ COMMANDS = {
     "query": ("query", "Print a series, raw or calibrated."),
     "export": ("export", "Write series, with all that describes them, into a folder."),
     "device": ("device", "Register kits and see how they do."),
+    "fleet": ("fleet", "Update kits, and see how they do."),
     "reference": ("reference", "Bring in the data of official stations."),
     "calibrate": ("calibrate", "Fit kits to official stations, and judge the fit."),
     "build": ("build", "Compile the kit's firmware, and show its size."),

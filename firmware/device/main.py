@@ -1,41 +1,53 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Starts the kit: settings, sensors, network, and the application for ever.
+"""Runs the application from the slot that boot.py chose, and is never updated over the air.
 
-Beside it listens Improv on the serial port: for the first minute, and for as long as the kit does not know a network.
+A version that is on trial or on probation runs under the watchdog from before its first import. If it crashes, that is
+noted, and counted while it is on probation; the starts of a trial are counted by boot.py.
 """
 
 import micropython
 
 micropython.kbd_intr(-1)  # from the first byte on: a frame of Improv holds a Ctrl-C, which must not end this program
 
-import asyncio
+import json
+import os
 import sys
 import time
 
-from machine import reset
-
-from kit.core.once import forget
-from kit.core.start import CONFIG, build
+import machine
 
 
-async def set_up(settings):
-    """Listens on the serial port, then forgets how, for its memory."""
-    from kit.net import improv
-
-    await improv.serve(settings, CONFIG)
-    forget("kit.net.improv")
-
-
-async def main():
-    """The application, and setting it up."""
-    app = build()
-    await asyncio.gather(asyncio.create_task(set_up(app.settings)), app.run())
+def _read():
+    try:
+        with open("/slot.json") as file:
+            state = json.load(file)
+    except (OSError, ValueError):
+        return {}  # nothing was ever updated
+    return state if isinstance(state, dict) else {}
 
 
+def _note(error):
+    state = _read()
+    if state.get("phase") in ("trial", "probation"):
+        state["why"] = ("%s: %s" % (type(error).__name__, error))[:80]
+        if state["phase"] == "probation":
+            state["tries"] += 1
+        with open("/slot.new", "w") as file:
+            json.dump(state, file)
+        os.rename("/slot.new", "/slot.json")
+
+
+_watchdog = machine.WDT(timeout=120_000) if _read().get("phase") in ("trial", "probation") else None
 try:
-    asyncio.run(main())
-except Exception as error:  # noqa: BLE001 - whatever it was: readings are on flash, and a kit that stands still helps nobody
+    from kit.start import run
+
+    run(_watchdog)
+except Exception as _error:  # noqa: BLE001 - whatever it was: readings are on flash, and a kit that stands still helps nobody
     micropython.kbd_intr(3)
-    sys.print_exception(error)
+    sys.print_exception(_error)
+    try:
+        _note(_error)
+    except Exception as _error:  # noqa: BLE001 - no note is better than no restart
+        sys.print_exception(_error)
     time.sleep(10)
-    reset()
+    machine.reset()

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import yaml
 
+from collector.fleet import order
 from collector.message import TOPIC, Ack, Message, Reading, Reason, ack_topic, decode, readings_topic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,10 +73,12 @@ def test_examples_are_what_they_claim(api):
 
 def test_examples_in_the_description_for_people_are_messages():
     page = (ROOT / "docs/reference/message.md").read_text()
-    message, ack = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
+    message, ack, command = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
     decoded = decode("kit-a1b2c3", json.dumps(message).encode())
     assert decoded.readings and not decoded.refused
     assert msgspec.json.decode(json.dumps(ack), type=Ack).rejected
+    update = command["update"]
+    assert json.loads(order(update["version"], update["url"], update["percent"], update["at"])) == command
 
 
 @pytest.mark.parametrize("struct", [Message, Reading, Ack])

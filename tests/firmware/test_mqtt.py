@@ -140,6 +140,14 @@ def test_what_does_not_fit_the_protocol_ends_the_connection(answer, words):
     assert words in board.run(GREETED, serve_once(b"\x20\x02\x00\x00", answer))
 
 
+def test_a_topic_that_is_not_needed_may_be_refused():
+    """Brokers that were set up for an older firmware do not let kits read their commands."""
+    code = GREETED.replace('"t/in"', '"t/in", needed=False')
+    # What ends the connection is the packet behind the refusal.
+    refusal = b"\x90\x03\x00\x01\x80\xf0\x00"
+    assert "packet 0xf0" in board.run(code, serve_once(b"\x20\x02\x00\x00", refusal))
+
+
 @pytest.mark.timeout(200)
 def test_a_kit_a_real_broker_and_the_real_collector_through_kills(tmp_path, mosquitto):
     """Every reading of a kit is stored once, though broker and collector are killed while it sends."""

@@ -5,6 +5,8 @@ Numbers are GPIO numbers, as printed on the board. The wiring table of the hardw
 Not to be used: 0, 3, 45, 46 (read at reset), 26 to 37 (flash and octal PSRAM), 19, 20 (USB), 43, 44 (serial console).
 """
 
+NAME = "kit-1"  # as in the manifest of a release
+
 I2C_SDA = 8
 I2C_SCL = 9
 

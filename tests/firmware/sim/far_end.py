@@ -25,6 +25,7 @@ class FarEnd:
         self.lost = 0
         self.tells_time = False  # in acknowledgements of readings without a time of their own
         self.status = None
+        self.command = None  # retained, for whoever subscribes
         self._lines = []
         random.seed(seed)
 
@@ -144,6 +145,9 @@ class Line:
             self._put(b"\x20\x02\x00\x00")
         elif kind == 0x82:
             self._put(b"\x90\x03" + bytes(body[:2]) + b"\x01")
+            topic = bytes(body[4:-1]).decode()
+            if self.far.command and topic.endswith("/command"):
+                self.say(topic, self.far.command)
         elif kind == 0xC0:
             self._put(b"\xd0\x00")
         elif kind & 0xF6 == 0x32 or kind & 0xF0 == 0x30:

@@ -18,6 +18,7 @@ from kit.data.quantities import CODES
 from kit.data.record import Record
 from kit.data.store import Store
 from kit.net.uplink import Uplink
+from kit.ota.watch import Updates
 from kit.sensors import listing, share
 from kit.sensors.bus import BadFrame
 
@@ -59,26 +60,25 @@ class App:
         self.heap_min = gc.mem_free()
         self.wifi = self.portal = self.meter = None
         self.uplink = Uplink(
-            settings,
-            self.store,
-            self.clock,
-            open_ or self._open,
-            self.state,
-            self._status,
-            self.watchdog.alive,
+            settings, self.store, self.clock, open_ or self._open, self.state, self._status, self.watchdog.alive,
             self._why_away,
-        )
+        )  # fmt: skip
+        self.state.changed = self.uplink.tell
+        self.updates = Updates(settings, self.uplink, self.clock)
+        self.updates.open_ = self._open_to
 
     async def _open(self):
-        settings = self.settings
-        if settings["tls"]:
-            from kit.net.tls import connect
+        return await self._open_to(self.settings["host"], self.settings["port"], self.settings["tls"])
 
-            try:
-                return await connect(settings["host"], settings["port"], self._roots)
-            finally:
-                forget("kit.net.tls")
-        return await asyncio.open_connection(settings["host"], settings["port"])
+    async def _open_to(self, host, port, tls):
+        if not tls:
+            return await asyncio.open_connection(host, port)
+        from kit.net.tls import connect
+
+        try:
+            return await connect(host, port, self._roots)
+        finally:
+            forget("kit.net.tls")
 
     async def _ask_servers(self):
         from kit.net.ntp import POOL, ask_any
@@ -114,6 +114,7 @@ class App:
             "rssi": self.wifi.strength() if self.wifi else None,
             "grid": self.settings["grid"],
             "noise": self.meter.health() if self.meter else None,
+            "update": self.updates.status(),
         }
 
     def add(self, name, run, *args):

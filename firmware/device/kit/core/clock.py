@@ -8,7 +8,7 @@ Integers only: a 32-bit float of today's Unix time is right to two minutes. The 
 import time
 
 EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
-RELEASED = 1795305600  # 2026-11-22: no true time lies before this [s since 1970]
+RELEASED = 1767225600  # 2026-01-01: no true time lies before this [s since 1970]
 
 
 class Clock:
@@ -54,5 +54,5 @@ def set_chip(unix_s):
     """Sets the chip's own clock [s since 1970], by which TLS judges the dates of certificates."""
     import machine
 
-    year, month, day, hour, minute, second, weekday, _ = time.gmtime(unix_s - EPOCH)
+    year, month, day, hour, minute, second, weekday = time.gmtime(unix_s - EPOCH)[:7]
     machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Settings of a kit: /cfg/config.json, and secrets in a file of their own that is never shown, logged or sent.
 
-DEFAULTS is the one place with every setting. Files are written beside the old one and then renamed, so that a power cut
-leaves the one or the other. Keys of a newer version are kept.
+DEFAULTS is the one place with every setting. Both files are written beside the old ones and then renamed, so that a
+power cut leaves all of the old settings or all of the new ones. Keys of a newer version are kept.
 """
 
 import json
@@ -43,6 +43,7 @@ def defaults(**more):
 
 def load(folder):
     """Settings and secrets in one dict. A missing file gives defaults; a damaged one is an error."""
+    _finish(folder)
     settings = defaults(**_read(folder + "/config.json"))
     secrets = _read(folder + "/secret.json")
     settings.update({name: secrets[name] for name in SECRETS if name in secrets})
@@ -57,8 +58,24 @@ def save(folder, settings):
         os.mkdir(folder)
     except OSError:
         pass  # it is there
-    _write(folder + "/secret.json", {name: settings[name] for name in SECRETS if settings.get(name)})
-    _write(folder + "/config.json", {name: value for name, value in settings.items() if name not in SECRETS})
+    _finish(folder)
+    _write(folder + "/secret.json.new", {name: settings[name] for name in SECRETS if settings.get(name)})
+    _write(folder + "/config.json.new", {name: value for name, value in settings.items() if name not in SECRETS})
+    os.rename(folder + "/secret.json.new", folder + "/secret.json")  # from here on the new ones count
+    _finish(folder)
+
+
+def _finish(folder):
+    """Does the second rename, also of a save that a power cut has stopped between the two."""
+    try:
+        os.stat(folder + "/secret.json.new")
+        return  # stopped before the first one: the old settings count
+    except OSError:
+        pass
+    try:
+        os.rename(folder + "/config.json.new", folder + "/config.json")
+    except OSError:
+        pass  # there is nothing to finish
 
 
 def ready(settings):
@@ -109,6 +126,5 @@ def _read(path):
 
 
 def _write(path, content):
-    with open(path + ".new", "w") as file:
+    with open(path, "w") as file:
         json.dump(content, file)
-    os.rename(path + ".new", path)

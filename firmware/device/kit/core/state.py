@@ -26,12 +26,12 @@ FAULTS = (
 
 
 class State:
-    """What each part says of itself. `changed` is called with the kit's word when it becomes another."""
+    """What each part says of itself. `changed` is called when the kit's word becomes another."""
 
-    def __init__(self, changed=None):
+    def __init__(self):
         self._words = {}
         self._word = "ok"
-        self._changed = changed
+        self.changed = None
 
     def set(self, part, word="ok"):
         """A part is like that now."""
@@ -40,8 +40,8 @@ class State:
         if worst != self._word:
             self._word = worst
             print("state:", worst)
-            if self._changed:
-                self._changed(worst)
+            if self.changed:
+                self.changed()
 
     def get(self, part):
         """The word of one part."""

@@ -102,7 +102,9 @@ class Segment:
 
     def remove(self):
         """Deletes its files."""
-        for kind in ("seg", "ack"):  # in this order: acknowledgements without records do no harm
+        # In this order: records without acknowledgements are sent again; acknowledgements without records would be
+        # taken for those of the next file of this number.
+        for kind in ("ack", "seg"):
             try:
                 os.remove(self._path + kind)
             except OSError:

@@ -80,10 +80,10 @@ class Client:
             raise Refused("refused with code %d" % body[1])
         self._heard = self._now()
 
-    async def subscribe(self, topic):
-        """Asks for QoS 1; the answer is checked when it comes, in `run`."""
+    async def subscribe(self, topic, needed=True):
+        """Asks for QoS 1; in `run`, when the answer comes, a refusal ends the connection if the topic is `needed`."""
         pid = self._next_pid()
-        self._granted[pid] = topic
+        self._granted[pid] = needed
         await self._send(_packet(0x82, struct.pack(">H", pid), _text(topic), b"\x01"))
 
     async def publish(self, topic, payload, qos=0, retain=False):
@@ -118,8 +118,8 @@ class Client:
             if self.on_puback:
                 self.on_puback(body[0] << 8 | body[1])
         elif kind == 0x90 and len(body) == 3:
-            topic = self._granted.pop(body[0] << 8 | body[1], None)
-            if topic is None or body[2] > 1:
+            needed = self._granted.pop(body[0] << 8 | body[1], None)
+            if needed is None or (needed and body[2] > 1):
                 raise MQTTError("subscription refused")
         elif kind == 0xD0 and not body:
             pass  # PINGRESP: that it came is enough

@@ -41,6 +41,7 @@ class Uplink:
         self._resend_ms = _RESEND_MS
         self._more = asyncio.Event()
         self._client = None
+        self.on_command = None  # called with the payload of each command
         self._batch, size = _LARGE if gc.mem_free() > _ROOMY else _SMALL
         self._encoder = Encoder(size)
         self.online = False
@@ -51,6 +52,11 @@ class Uplink:
 
     def wake(self):
         """There is a new reading."""
+        self._more.set()
+
+    def tell(self):
+        """The status has changed: it is sent again."""
+        self._status_due = 0
         self._more.set()
 
     async def run(self):
@@ -97,6 +103,7 @@ class Uplink:
         reader = asyncio.create_task(_read(client))
         try:
             await client.subscribe(self._topic + "ack")
+            await client.subscribe(self._topic + "command", needed=False)
             self.online = True
             self._status_due = 0
             self._state.set("link")
@@ -189,6 +196,10 @@ class Uplink:
         return None
 
     def _on_message(self, topic, payload):
+        if topic.endswith(b"/command"):
+            if self.on_command:
+                self.on_command(payload)
+            return
         try:
             boot, ranges, rejected, error, now = decode_ack(payload)
         except BadAck:

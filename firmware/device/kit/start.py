@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Puts the parts of a kit together, on its board."""
+"""Starts the kit: puts its parts together on its board, and runs the application for ever."""
 
 import asyncio
 import binascii
@@ -10,9 +10,9 @@ from machine import WDT, Pin, reset
 
 from kit import board, noise
 from kit.core import config
-from kit.core.app import App
 from kit.core.clock import Clock, set_chip
 from kit.core.led import Panel
+from kit.core.once import forget
 from kit.core.state import State
 from kit.core.watchdog import TIMEOUT_MS
 from kit.net.door import Door
@@ -59,10 +59,37 @@ def load_settings(state):
     return settings
 
 
-def build():
-    """The application, ready to run."""
+def run(watchdog=None):
+    """Runs the kit for ever. `watchdog` is running already, if there is one: it wants to be fed every two minutes."""
     state = State()
     settings = load_settings(state)
+    if "update.json" in os.listdir("/"):
+        from kit.ota.early import update
+
+        asyncio.run(update(Wifi(settings, state), watchdog))
+        machine.reset()
+    asyncio.run(_measure(settings, state, watchdog))
+
+
+async def _measure(settings, state, watchdog):
+    """The application, and setting it up."""
+    app = build(settings, state, watchdog)
+    app.updates.begin()
+    await asyncio.gather(asyncio.create_task(_set_up(settings)), app.run())
+
+
+async def _set_up(settings):
+    """Listens on the serial port, for the first minute or until the kit knows a network; then forgets how."""
+    from kit.net import improv
+
+    await improv.serve(settings, CONFIG)
+    forget("kit.net.improv")
+
+
+def build(settings, state, watchdog=None):
+    """The application, ready to run."""
+    from kit.core.app import App
+
     set_up = not config.ready(settings)
     finding = find(open_bus(board.I2C_SDA, board.I2C_SCL), open_serial(board.UART_TX, board.UART_RX))
     why = reset_cause()
@@ -70,7 +97,7 @@ def build():
     app = App(
         settings, finding, DATA, state, Clock(), on_time=set_chip, restart=reset, reset=(why + " " + hung).strip(),
         # Not while somebody sets the kit up by cable: the chip's timer cannot be stopped once it runs.
-        wdt=None if set_up else WDT(timeout=TIMEOUT_MS),
+        wdt=watchdog or (None if set_up else WDT(timeout=TIMEOUT_MS)),
     )  # fmt: skip
     app.wifi = Wifi(settings, state, app.watchdog.alive)
     app.meter = noise.find(settings, app.watchdog.alive)
@@ -104,7 +131,7 @@ def _add_panel(app):
         pixel[0] = colour
         pixel.write()
 
-    def forget():
+    def wipe():
         config.forget(CONFIG)
         app.store.forget_all()
         reset()
@@ -113,4 +140,4 @@ def _add_panel(app):
         if not (app.portal and app.portal.open):
             asyncio.create_task(make_portal(app).run())
 
-    app.add("panel", Panel(app, show, lambda: not button.value(), set_up, forget).run)
+    app.add("panel", Panel(app, show, lambda: not button.value(), set_up, wipe).run)

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A whole kit from reset to reset: boot.py and main.py on a flash that is a folder. MicroPython.
+
+argv: a file with a JSON object (MicroPython takes no argument of more than 255 characters). `flash` and `shelf` (files
+of the web server) are folders, `cause` is that of the reset, `seconds` of virtual time end with a power cut, `command`
+is retained at the broker, `collector` says whether there is one, `speed` puts the kit on real sockets, that many times
+as fast, `ago` seconds ago. Prints a line of JSON: how it ended (power, reset, watchdog), every status that was
+published, and the bytes of heap that the simulation itself takes.
+"""
+
+import asyncio
+import asyncio.core as core
+import gc
+import json
+import os
+import random
+import socket as real_socket
+import struct
+import sys
+import time
+
+import parts
+import vfs
+import virtual
+
+with open(sys.argv[1]) as file:
+    run = json.load(file)
+random.seed(run.get("seed", 1))
+for name in [name for name in sys.modules if name == "kit" or name.startswith("kit.")]:
+    del sys.modules[name]  # parts needs the check sum; the kit comes from its flash
+
+
+class Ended(BaseException):
+    pass
+
+
+class Machine:
+    """Like the module machine of an ESP32."""
+
+    PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+    watched = False
+
+    @staticmethod
+    def reset_cause():
+        return {"power": 1, "reset": 2, "watchdog": 3}[run["cause"]]
+
+    @staticmethod
+    def reset():
+        raise Ended("reset")
+
+    class Pin:
+        IN = PULL_UP = OUT = OPEN_DRAIN = 1
+
+        def __init__(self, *_, **__):
+            pass
+
+        def __call__(self, *_):
+            return 1
+
+        def init(self, *_, **__):
+            pass
+
+        def value(self, *_):
+            return 1
+
+    class RTC:
+        def datetime(self, moment):
+            pass
+
+    class UART:
+        def __init__(self, *_, **__):
+            pass
+
+        def any(self):
+            return 0
+
+        def read(self, *_):
+            return None
+
+        readinto = write = read
+
+    @staticmethod
+    def I2C(*_, **__):
+        return parts.I2C({0x44: parts.SHT45(), 0x69: parts.SPS30()})
+
+    @staticmethod
+    def hang():
+        """What a version that hangs calls: the watchdog bites, if there is one."""
+        raise Ended("watchdog" if Machine.watched else "hung for ever")
+
+
+class WDT:
+    def __init__(self, timeout):
+        assert timeout <= 120_000
+        Machine.watched = True
+
+    def feed(self):
+        pass
+
+
+class Network:
+    STA_IF = 0
+
+    @staticmethod
+    def hostname(_):
+        pass
+
+    class WLAN:
+        def __init__(self, _):
+            pass
+
+        def active(self, _):
+            pass
+
+        def isconnected(self):
+            return True
+
+        def status(self, _):
+            return -60
+
+        def ifconfig(self):
+            return "192.0.2.7", "255.255.255.0", "192.0.2.1", "192.0.2.1"
+
+
+class NeoPixel:
+    def __init__(self, *_):
+        pass
+
+    def __setitem__(self, n, colour):
+        pass
+
+    def write(self):
+        pass
+
+
+class Lights:
+    NeoPixel = NeoPixel
+
+
+class TimeServer:
+    """A socket on which a time server answers at once (SNTP, RFC 4330), with the kit's virtual time."""
+
+    def setblocking(self, _):
+        pass
+
+    def sendto(self, question, _):
+        self.stamp = question[40:48]
+
+    def recv(self, _):
+        now = struct.pack("!II", zero + time.ticks_diff(ticks(), began) // 1000 + 2208988800, 0)
+        return b"\x24\x02" + bytes(14) + now + self.stamp + now + now
+
+    def close(self):
+        pass
+
+
+class Sockets:
+    """The module socket, but that nobody's time is asked for."""
+
+    def __getattr__(self, name):
+        return getattr(real_socket, name)
+
+    @staticmethod
+    def getaddrinfo(host, port, *rest):
+        return [(2, 2, 0, "", b"")] if port == 123 else real_socket.getaddrinfo(host, port, *rest)
+
+    @staticmethod
+    def socket(family=2, kind=1, *rest):
+        return TimeServer() if kind == real_socket.SOCK_DGRAM else real_socket.socket(family, kind, *rest)
+
+
+class Elsewhere:
+    """What this world lacks: a phone that asks for the page, and a cable on the serial port."""
+
+    class Door:
+        def __init__(self, app):
+            self.run = idle
+
+    @staticmethod
+    async def serve(*_):
+        pass
+
+
+async def idle():
+    await asyncio.sleep(400_000)
+
+
+class Time:
+    """Like the module time, but virtual."""
+
+    def __getattr__(self, name):
+        return getattr(time, name)
+
+    @staticmethod
+    def ticks_ms():
+        return ticks()
+
+    @staticmethod
+    def sleep(seconds):
+        pass
+
+
+Machine.WDT = WDT
+sys.modules.update({
+    "machine": Machine, "network": Network, "neopixel": Lights, "time": Time(), "socket": Sockets(),
+    "kit.net.door": Elsewhere, "kit.net.improv": Elsewhere,
+})  # fmt: skip
+statuses = []
+
+if "speed" in run:
+    ticks = virtual.hurry(run["speed"])
+else:
+    import far_end
+    import shelf
+
+    virtual.jump()
+    ticks = virtual._ticks
+    far = far_end.FarEnd(lambda: virtual.START + virtual.now_ms() // 1000, "/book")
+    far.command = run.get("command")
+    took = far.took
+
+    def took_and_noted(line, topic, payload):
+        if topic.endswith("/status"):
+            statuses.append(json.loads(payload))
+        elif run.get("collector", True):
+            took(line, topic, payload)
+
+    far.took = took_and_noted
+
+    def file_of(name):
+        try:
+            with open("/host/" + name, "rb") as file:
+                return file.read()
+        except OSError:
+            return None
+
+    web = shelf.Shelf(file_of)
+
+    async def open_connection(host, port, ssl=None, server_hostname=None):
+        return await (far.open() if port == 1883 else web.open(host, port))
+
+    asyncio.open_connection = open_connection
+
+wait = core._io_queue.wait_io_event
+
+
+class Queue:
+    """asyncio's queue of sockets, until the power is cut."""
+
+    def __getattr__(self, name):
+        return getattr(queue, name)
+
+    def wait_io_event(self, dt):
+        if time.ticks_diff(ticks(), began) >= run["seconds"] * 1000:
+            raise Ended("power")
+        wait(dt)
+
+
+queue, began = core._io_queue, ticks()
+# A kit in a hurry starts some time ago, so that it does not come into the collector's future.
+zero = int(time.time()) - run["ago"] if "speed" in run else virtual.START
+core._io_queue = Queue()
+
+
+class Flash:
+    """A folder as the root. VfsPosix alone mixes the two paths of a rename up when it has a folder of its own."""
+
+    def __init__(self, folder):
+        self._folder, self._inside, self._plain = folder, vfs.VfsPosix(folder), vfs.VfsPosix()
+
+    def __getattr__(self, name):
+        return getattr(self._inside, name)
+
+    def rename(self, old, new):
+        self._plain.rename(self._folder + old, self._folder + new)
+
+
+vfs.umount("/")
+vfs.mount(Flash(run["flash"]), "/")
+vfs.mount(vfs.VfsPosix(run["shelf"]), "/host")
+os.chdir("/")
+sys.path[:] = ["", ".frozen"]
+gc.collect()
+simulation = gc.mem_alloc()
+try:
+    for name in ("boot.py", "main.py"):
+        with open("/" + name) as file:
+            code = compile(file.read(), name, "exec")  # a board does not keep the text either
+        exec(code, {"__name__": "__main__"})
+    end = "nothing ran"
+except Ended as error:
+    end = error.args[0]
+print(json.dumps({"end": end, "statuses": statuses, "simulation": simulation}))
