@@ -27,7 +27,7 @@ def cuts(script, *arguments, least):
 
 
 def test_the_store_loses_no_reading_that_was_not_acknowledged():
-    cuts("cuts", "store", 3 if ALL else 26, least=1500 if ALL else 180)
+    cuts("cuts", "store", 2 if ALL else 14, least=1200 if ALL else 180)
 
 
 def test_settings_are_all_old_or_all_new():

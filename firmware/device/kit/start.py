@@ -9,7 +9,6 @@ import machine
 from machine import WDT, Pin, reset
 
 from kit import board, noise
-from kit.core import config
 from kit.core.clock import Clock, set_chip
 from kit.core.led import Panel
 from kit.core.once import forget
@@ -45,7 +44,9 @@ def reset_cause():
 
 
 def load_settings(state):
-    """The settings; those of the factory, and a state that says so, if the files are damaged."""
+    """(settings, whether the kit can work with them); those of the factory, and a state that says so, if damaged."""
+    from kit.core import config
+
     try:
         settings = config.load(CONFIG)
     except config.ConfigError as error:
@@ -56,25 +57,28 @@ def load_settings(state):
         settings["setup_password"] = binascii.hexlify(os.urandom(5)).decode()
         if state.get("config") == "ok":
             config.save(CONFIG, settings)
-    return settings
+    ready = config.ready(settings)
+    forget("kit.core.config")
+    return settings, ready
 
 
 def run(watchdog=None):
     """Runs the kit for ever. `watchdog` is running already, if there is one: it wants to be fed every two minutes."""
     state = State()
-    settings = load_settings(state)
+    settings, ready = load_settings(state)
     if "update.json" in os.listdir("/"):
         from kit.ota.early import update
 
         asyncio.run(update(Wifi(settings, state), watchdog))
         machine.reset()
-    asyncio.run(_measure(settings, state, watchdog))
+    asyncio.run(_measure(settings, ready, state, watchdog))
 
 
-async def _measure(settings, state, watchdog):
+async def _measure(settings, ready, state, watchdog):
     """The application, and setting it up."""
-    app = build(settings, state, watchdog)
+    app = build(settings, ready, state, watchdog)
     app.updates.begin()
+    forget("kit.start")
     await asyncio.gather(asyncio.create_task(_set_up(settings)), app.run())
 
 
@@ -86,24 +90,23 @@ async def _set_up(settings):
     forget("kit.net.improv")
 
 
-def build(settings, state, watchdog=None):
+def build(settings, ready, state, watchdog=None):
     """The application, ready to run."""
     from kit.core.app import App
 
-    set_up = not config.ready(settings)
     finding = find(open_bus(board.I2C_SDA, board.I2C_SCL), open_serial(board.UART_TX, board.UART_RX))
     why = reset_cause()
     hung = last_words(DATA + "/late")
     app = App(
         settings, finding, DATA, state, Clock(), on_time=set_chip, restart=reset, reset=(why + " " + hung).strip(),
         # Not while somebody sets the kit up by cable: the chip's timer cannot be stopped once it runs.
-        wdt=watchdog or (None if set_up else WDT(timeout=TIMEOUT_MS)),
+        wdt=watchdog or (WDT(timeout=TIMEOUT_MS) if ready else None),
     )  # fmt: skip
     app.wifi = Wifi(settings, state, app.watchdog.alive)
     app.meter = noise.find(settings, app.watchdog.alive)
     _add_panel(app)
     app.add("page", Door(app).run)
-    if set_up:
+    if not ready:
         app.add("portal", make_portal(app).run, None)
     return app
 
@@ -132,6 +135,8 @@ def _add_panel(app):
         pixel.write()
 
     def wipe():
+        from kit.core import config
+
         config.forget(CONFIG)
         app.store.forget_all()
         reset()

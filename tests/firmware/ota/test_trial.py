@@ -58,17 +58,17 @@ def test_a_good_version_is_confirmed_by_the_first_acknowledgement(tmp_path):
 
 def test_a_board_with_little_memory_starts_again_to_download(tmp_path):
     kit = Kit(tmp_path)
-    assert kit.boot(heap="110k", command=command("0.2.0")) == "reset"
+    assert kit.boot(heap="128k", command=command("0.2.0")) == "reset"
     assert kit.update == ("pending", "0.2.0", "restarting") and (kit.flash / "update.json").exists()
     # There is no such release: that is told, kept, and not tried again.
-    assert kit.boot(heap="110k") == "reset"
-    assert kit.boot(600, heap="110k", command=command("0.2.0")) == "power"
+    assert kit.boot(heap="128k") == "reset"
+    assert kit.boot(600, heap="128k", command=command("0.2.0")) == "power"
     assert kit.update == ("refused", "0.2.0", "HTTP 404 for manifest.sig")
     kit.shelf = release(tmp_path, "0.2.0")
-    assert kit.boot(600, heap="110k", command=command("0.2.0", url="http://shelf/again/")) == "reset"
+    assert kit.boot(600, heap="128k", command=command("0.2.0", url="http://shelf/again/")) == "reset"
     # This once it has more, as the simulated server holds all files in the kit's own heap.
     assert kit.boot() == "reset"
-    assert kit.boot(600, heap="110k") == "power"
+    assert kit.boot(600, heap="128k") == "power"
     assert kit.fw == "0.2.0" and kit.update == ("confirmed", "0.2.0", "")
 
 
