@@ -42,8 +42,9 @@ bench: $(VENV)/dev.stamp  ## speeds as ratios with their rivals, into build/benc
 science: $(VENV)/dev.stamp  ## accuracy on real data, into build/science.json
 	$(BIN)/python -m tests.bench.science
 
-soak: $(VENV)/dev.stamp  ## the kill and outage suites, long
-	CITIMEASURE_SOAK=1 $(BIN)/python -m pytest tests/journeys -k 'kill or outage' --timeout 3600
+soak: $(VENV)/dev.stamp  ## kills, outages, power cuts and the kit's day and month, long
+	CITIMEASURE_SOAK=1 CITIMEASURE_REQUIRE_ALL=1 $(BIN)/python -m pytest tests/journeys tests/firmware \
+	    -k 'kill or outage or cuts or month or day or damaged' --timeout 3600
 
 docs: $(VENV)/dev.stamp  ## the documentation, into build/docs
 	$(BIN)/python docs/generate.py

@@ -63,7 +63,7 @@ def test_the_wheel_holds_the_firmware_and_nothing_strange(wheel):
     assert {top for top in tops if not top.endswith(".dist-info")} == {"calibration", "collector", "firmware"}
     device = {f"firmware/device/{name.replace('.mpy', '.py')}" for name in build.tree("xtensawin")}
     assert device | {"firmware/sizes.csv"} <= set(names)
-    assert not [name for name in names if "__pycache__" in name or "test" in name]
+    assert not [name for name in names if {"__pycache__", "tests"} & set(name.split("/"))]
 
 
 def test_the_packages_are_imported_from_where_they_were_installed(run, installed):

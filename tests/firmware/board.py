@@ -57,12 +57,12 @@ print(gc.mem_alloc() - before)
 
 
 @functools.cache
-def kit_heap(script: str) -> str:
-    """A heap that leaves a kit's 64 kB to the firmware: what the simulated world takes of it comes on top.
+def kit_heap(script: str, kit: int = KIT_HEAP) -> str:
+    """A heap that leaves a kit's bytes to the firmware: what the simulated world takes of it comes on top.
 
     That is measured, but for the script itself, whose code takes about one and a half times its file when it is loaded.
     """
-    return str(KIT_HEAP + int(run(_SIMULATED, heap="256k")) + (compiled() / f"{script}.mpy").stat().st_size * 3 // 2)
+    return str(kit + int(run(_SIMULATED, heap="256k")) + (compiled() / f"{script}.mpy").stat().st_size * 3 // 2)
 
 
 def start_command(script: str, *args: object, heap: str) -> list[str]:

@@ -12,10 +12,10 @@ import json
 import random
 import sys
 
-import far_end
 import parts
 import radio
 import virtual
+from far_end import FarEnd
 
 from kit.core import config
 from kit.core.app import App
@@ -39,7 +39,7 @@ def day():
     return FROM + virtual.now_ms() // (DAY * 1000)
 
 
-far = far_end.FarEnd(lambda: true_ms() // 1000, sys.argv[2], seed=FROM + 1, lose=0.02)
+far = FarEnd(lambda: true_ms() // 1000, sys.argv[2], seed=FROM + 1, lose=0.02)
 station = radio.Station()
 there = {0x44: parts.SHT45(), 0x69: parts.SPS30()}
 
