@@ -148,6 +148,39 @@ def test_a_topic_that_is_not_needed_may_be_refused():
     assert "packet 0xf0" in board.run(code, serve_once(b"\x20\x02\x00\x00", refusal))
 
 
+FLOODS = """
+import asyncio, sys, time
+from kit.net.mqtt import Client
+async def main():
+    open_ = lambda: asyncio.open_connection("127.0.0.1", int(sys.argv[1]))
+    client = Client(open_, "kit-a", lambda *_: None, keepalive=3)
+    await client.connect("t", "gone")
+    try:
+        for _ in range(100000):
+            await client.publish("t/out", bytes(4000), 1)
+    except (OSError, asyncio.TimeoutError) as error:
+        print("gave up", repr(error))
+asyncio.run(main())
+"""
+
+
+def test_a_line_that_takes_nothing_any_more_is_left():
+    """The broker's side of a half-open connection: it neither reads nor answers nor closes."""
+    held = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            line = server.accept()[0]
+            held.append(line)
+            line.recv(4096)
+            line.sendall(b"\x20\x02\x00\x00")
+
+        threading.Thread(target=serve, daemon=True).start()
+        assert "gave up" in board.run(FLOODS, server.getsockname()[1], timeout=60)
+    for line in held:
+        line.close()
+
+
 @pytest.mark.timeout(200)
 def test_a_kit_a_real_broker_and_the_real_collector_through_kills(tmp_path, mosquitto):
     """Every reading of a kit is stored once, though broker and collector are killed while it sends."""

@@ -145,7 +145,7 @@ class Client:
                 return
             try:
                 await self._send(b"\xc0\x00")
-            except OSError:
+            except (OSError, asyncio.TimeoutError):
                 self.close()
                 return
 
@@ -155,7 +155,8 @@ class Client:
                 raise MQTTError("closed")
             for part in parts:
                 self._writer.write(part)
-            await self._writer.drain()
+            # A line that is dead, though nobody said so, takes what fits its buffers and then nothing.
+            await asyncio.wait_for(self._writer.drain(), self._keepalive)
 
     async def _receive(self):
         reader = self._reader
