@@ -23,6 +23,7 @@ _RESEND_MS = 30_000
 _LONGEST_RESEND_MS = 600_000
 _LONGEST_WAIT = 300  # s between two tries to connect
 _PACE_MS = 500  # between two messages while catching up
+_LOOK_MS = 10_000  # for readings to send again, and the status; all else wakes it
 _STATUS_MS = 900_000  # between two status messages
 _SILENT_MS = 240_000  # when no acknowledgement came at this pace of asking, nobody is there to give one
 
@@ -100,7 +101,7 @@ class Uplink:
         )  # fmt: skip
         offline = json.dumps({"online": False, "fw": FIRMWARE})
         await client.connect(self._topic + "status", offline)
-        reader = asyncio.create_task(_read(client))
+        reader = asyncio.create_task(self._read(client))
         try:
             await client.subscribe(self._topic + "ack")
             await client.subscribe(self._topic + "command", needed=False)
@@ -150,7 +151,7 @@ class Uplink:
             await asyncio.sleep_ms(_PACE_MS)
             return
         try:
-            await asyncio.wait_for_ms(self._more.wait(), 1000)
+            await asyncio.wait_for_ms(self._more.wait(), _LOOK_MS)
             self._more.clear()
         except asyncio.TimeoutError:
             pass
@@ -195,6 +196,15 @@ class Uplink:
             return "age", max(now - record.uptime * 1000, 0)
         return None
 
+    async def _read(self, client):
+        """Reads until the connection ends, for whatever reason: the one who sends sees that it did."""
+        try:
+            await client.run()
+        except (OSError, EOFError):
+            pass
+        finally:
+            self._more.set()
+
     def _on_message(self, topic, payload):
         if topic.endswith(b"/command"):
             if self.on_command:
@@ -222,14 +232,6 @@ class Uplink:
             self._clock.set(now)
             self._store.remember_zero(self._clock.zero_ms)
         self._more.set()
-
-
-async def _read(client):
-    """Reads until the connection ends, for whatever reason: the one who sends sees that it did."""
-    try:
-        await client.run()
-    except (OSError, EOFError):
-        pass
 
 
 async def _end(task):
