@@ -161,6 +161,18 @@ for cut in range(%d):
         assert torn == (cut not in ends) and goes_on
 
 
+def test_acknowledgements_count_though_readings_were_added_since(tmp_path):
+    code = """
+store = Store(folder)
+for seq in range(1, 41):
+    store.append(record(1, seq))
+    if seq == 20:
+        store.ack(1, 1, 15)
+print(json.dumps([store.held, Store(folder).held]))
+"""
+    assert run(code, tmp_path / "s")[0] == [25, 25]
+
+
 def test_a_damaged_list_of_acknowledgements_deletes_nothing(tmp_path):
     make = """
 store = Store(folder)

@@ -96,8 +96,10 @@ class Segment:
                 saved = file.read()
         except OSError:
             return  # there was none yet
-        if len(saved) == len(self.acked) + 2 and struct.unpack("<H", saved[:2])[0] == check_sum(saved[2:]):
-            self.acked = bytearray(saved[2:])
+        # It is shorter where readings were added since.
+        n = len(saved) - 2
+        if 0 <= n <= len(self.acked) and struct.unpack("<H", saved[:2])[0] == check_sum(saved[2:]):
+            self.acked[:n] = saved[2:]
             self.left = sum([not self.is_acked(i) for i in range(self.n)])
 
     def remove(self):
