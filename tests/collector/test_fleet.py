@@ -13,7 +13,7 @@ from collector.fleet import Fleet, Status, order, parse_status
 from collector.registry import Registry
 from collector.settings import Settings
 from tests import parts
-from tests.journeys.collecting import citimeasure
+from tests.journeys.collecting import citimeasure, wait_until
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -88,11 +88,12 @@ def test_an_order_stays_until_it_is_taken_back(mosquitto):
             granted = []
             watcher.on_subscribe = lambda *_, granted=granted: granted.append(1)
             watcher.connect(mosquitto.host, mosquitto.port)
-            watcher.subscribe("citimeasure/v1/+/command", qos=1)
-            while not granted:
-                watcher.loop(0.1)
-            watcher.loop(0.3)
-            watcher.loop(0.3)
+            watcher.subscribe([("citimeasure/v1/+/command", 1), ("end", 1)])
+            wait_until(lambda watcher=watcher, granted=granted: watcher.loop(0.1) == 0 and granted)
+            # What is retained comes first; when our own message comes back there is no more.
+            watcher.publish("end", qos=1)
+            wait_until(lambda watcher=watcher: watcher.loop(0.1) == 0 and ("end", False) in seen)
+            seen.remove(("end", False))
             watcher.disconnect()
     assert sorted(seen) == [("citimeasure/v1/kit-aaa/command", True), ("citimeasure/v1/kit-bbb/command", True)]
 
