@@ -19,6 +19,7 @@ from pathlib import Path
 
 from firmware.chips import MACHINES
 from firmware.errors import ToolError
+from firmware.names import rename, short_names
 
 DEVICE = Path(__file__).parent / "device"
 SIZES = Path(__file__).parent / "sizes.csv"
@@ -80,7 +81,16 @@ def tree(machine: str, source: Path = DEVICE) -> dict[str, bytes]:
             files[name.removesuffix(".py") + ".mpy"] = compiled(path, name, machine)
         else:
             files[name] = path.read_bytes()
+    for name, short in short_names(modules(source)).items():
+        name = name.removesuffix(".py") + ".mpy"
+        files[name] = rename(files[name], short)
     return files
+
+
+def modules(source: Path = DEVICE) -> dict[str, str]:
+    """The texts of the modules that are compiled, by the names of their files."""
+    found = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*.py"))}
+    return {name: path.read_text() for name, path in found.items() if name not in STARTED_BY_NAME}
 
 
 def compiled(path: Path, name: str, machine: str) -> bytes:

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from tests.bench import ingest, memory, noise, start, store
+from tests.bench import ingest, kit, memory, noise, start, store
 from tests.bench.table import finish
 
 
 def main() -> None:
-    bars = [*ingest.measure(), *store.measure(), *start.measure(), *memory.measure(), *noise.measure()]
+    measures = ingest, store, start, memory, noise, kit
+    bars = [bar for part in measures for bar in part.measure()]
     finish(bars, "bench.json")
 
 

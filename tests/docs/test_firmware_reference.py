@@ -81,7 +81,7 @@ def test_every_topic_is_listed(name):
 SENSORS = """
 import json, sys
 from kit import board
-from kit.sensors import SENSORS
+from kit.sensors.detect import SENSORS
 found = []
 for address, module, name in SENSORS:
     made = getattr(getattr(__import__("kit.sensors." + module).sensors, module), name)

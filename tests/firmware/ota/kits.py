@@ -91,9 +91,11 @@ class Kit:
 
     def boot(self, seconds: int = 3600, heap: str = "2m", **options: object) -> str:
         """From a reset to the next, or to the end of the time; how it ended."""
+        said = self.flash / "statuses"
+        said.unlink(missing_ok=True)
         out = board.run("boot_kit", self.options(seconds, **options), heap=heap)
-        told = json.loads(out.splitlines()[-1])
-        self.end, self.statuses = told["end"], told["statuses"]
+        self.end = json.loads(out.splitlines()[-1])["end"]
+        self.statuses = [json.loads(line) for line in said.read_text().splitlines()] if said.exists() else []
         return self.end
 
     @property

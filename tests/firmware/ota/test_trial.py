@@ -21,7 +21,7 @@ async def happen():
 async def both(app):
     await asyncio.gather(app.run(), happen())
 def run(watchdog=None):
-    app = App(config.load("/cfg"), find(Bus(I2C())), folder="/data")
+    app = App(config.load("/cfg"), find(Bus(I2C())), "/data")
     app.updates.begin(watchdog)
     asyncio.run(both(app))
 """

@@ -3,9 +3,10 @@
 
 argv: a file with a JSON object (MicroPython takes no argument of more than 255 characters). `flash` and `shelf` (files
 of the web server) are folders, `cause` is that of the reset, `seconds` of virtual time end with a power cut, `command`
-is retained at the broker, `collector` says whether there is one, `speed` puts the kit on real sockets, that many times
-as fast, `ago` seconds ago. Prints a line of JSON: how it ended (power, reset, watchdog), every status that was
-published, and the bytes of heap that the simulation itself takes.
+is retained at the broker, `collector` says whether there is one, `crowd` is for its whole application: whether it has
+"everything", and hours in which the broker is "away"; `speed` puts the kit on real sockets, that many times
+as fast, `ago` seconds ago. Prints a line of JSON: how it ended (power, reset, watchdog), and the bytes of heap
+that the simulation itself takes; every status that was published is a line of /statuses.
 """
 
 import asyncio
@@ -203,9 +204,15 @@ class Time:
 Machine.WDT = WDT
 sys.modules.update({
     "machine": Machine, "network": Network, "neopixel": Lights, "time": Time(), "socket": Sockets(),
-    "kit.net.door": Elsewhere, "kit.net.improv": Elsewhere,
+    "kit.net.improv": Elsewhere,
 })  # fmt: skip
-statuses = []
+if "crowd" in run:
+    import crowd
+
+    crowd.equip(Machine, run["crowd"]["everything"])
+    asyncio.start_server = crowd.visits
+else:
+    sys.modules["kit.net.door"] = Elsewhere
 
 if "speed" in run:
     ticks = virtual.hurry(run["speed"])
@@ -221,7 +228,9 @@ else:
 
     def took_and_noted(line, topic, payload):
         if topic.endswith("/status"):
-            statuses.append(json.loads(payload))
+            with open("/statuses", "ab") as file:  # not in the kit's heap
+                file.write(payload)
+                file.write("\n")
         elif run.get("collector", True):
             took(line, topic, payload)
 
@@ -237,6 +246,9 @@ else:
     web = shelf.Shelf(file_of)
 
     async def open_connection(host, port, ssl=None, server_hostname=None):
+        if "crowd" in run:
+            first, last = run["crowd"]["away"]
+            far.state = "away" if first <= virtual.now_ms() / 3_600_000 < last else "there"
         return await (far.open() if port == 1883 else web.open(host, port))
 
     asyncio.open_connection = open_connection
@@ -290,4 +302,4 @@ try:
     end = "nothing ran"
 except Ended as error:
     end = error.args[0]
-print(json.dumps({"end": end, "statuses": statuses, "simulation": simulation}))
+print(json.dumps({"end": end, "simulation": simulation}))

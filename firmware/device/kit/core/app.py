@@ -19,16 +19,15 @@ from kit.data.record import Record
 from kit.data.store import Store
 from kit.net.uplink import Uplink
 from kit.ota.watch import Updates
-from kit.sensors import listing, share
 from kit.sensors.bus import BadFrame
 
-_BAD_IN_A_ROW = 3  # frames until a sensor is started again
-_LONGEST_PAUSE = 600  # s
-_GRACE = 120  # s that a task may be late before the watchdog calls it hung
-_ASK_TIME_S = 30  # until it is known; then every hour
-_ASK_AGAIN_S = 3600
-_CLOCK_FAULT_S = 600  # without anybody who tells the time
-_LAST_RESORT_S = 6 * 3600  # without an acknowledgement, though the kit was connected before: it starts again
+_BAD_IN_A_ROW = const(3)  # frames until a sensor is started again
+_LONGEST_PAUSE = const(600)  # s
+_GRACE = const(120)  # s that a task may be late before the watchdog calls it hung
+_ASK_TIME_S = const(30)  # until it is known; then every hour
+_ASK_AGAIN_S = const(3600)
+_CLOCK_FAULT_S = const(600)  # without anybody who tells the time
+_LAST_RESORT_S = const(6 * 3600)  # without an acknowledgement, though the kit was connected before: it starts again
 
 
 class App:
@@ -50,7 +49,7 @@ class App:
         self.watchdog = Watchdog(self.clock, folder + "/late", wdt)
         self._ask_time, self._on_time, self._restart = ask_time or self._ask_servers, on_time, restart
         self._roots = roots
-        self._interval = Aggregate()
+        self.interval = Aggregate()
         self._seq = 0
         self._measuring = True
         self._more = []
@@ -130,9 +129,9 @@ class App:
         if self._on_time:
             # A certificate must not seem to be from the future; the true time comes later, or never.
             self._on_time(max(RELEASED, self.store.last_known_ms // 1000))
-        self.drivers, strangers = await self._finding
+        shares, self.sensors = await self._finding
         self._finding = None  # it would keep what it used
-        self.sensors = listing(self.drivers, strangers)
+        self.drivers = [driver for driver, _ in shares]
         gc.collect()
         # Collecting early keeps what lives long together: else a small heap ends in pieces too small to use.
         gc.threshold(gc.mem_free() // 2)
@@ -143,7 +142,7 @@ class App:
         ]
         if self.settings["device"] and self.settings["host"]:  # else it measures, and keeps
             jobs.append(self._forever("uplink", self.uplink.run))
-        jobs += [self._forever(driver.NAME, self._drive, driver, names) for driver, names in share(self.drivers)]
+        jobs += [self._forever(driver.NAME, self._drive, driver, names) for driver, names in shares]
         jobs += [self._forever(*one) for one in self._more]
         if self.meter:
             jobs.append(self._forever(self.meter.NAME, self.meter.run))
@@ -184,13 +183,15 @@ class App:
                     self.watchdog.alive(name, driver.PERIOD + _GRACE)
                     try:
                         values = await driver.measure()
-                        self._interval.add({name: values[name] for name in names if name in values})
+                        self.interval.add({name: values[name] for name in names if name in values})
                         bad, pause = 0, 1
                         self.state.set(name)
                     except BadFrame:
                         bad += 1
                         self.count(name + " bad frames")
                     await asyncio.sleep(driver.PERIOD)
+            except BadFrame:  # at its start
+                self.count(name + " bad frames")
             except OSError:
                 self.count(name + " no answer")
             if pause > 60:
@@ -211,7 +212,7 @@ class App:
             self.watchdog.alive("interval", length + _GRACE)
             end = next_end(self.clock, length)
             await asyncio.sleep_ms(max(end - self.clock.uptime_ms(), 0))
-            means = self._interval.close()
+            means = self.interval.close()
             if self.meter:
                 means.update(self.meter.close())
                 self.state.set(self.meter.NAME, "sensor" if self.meter.faulty else "ok")

@@ -11,8 +11,8 @@ import asyncio
 
 SETUP_S = 3
 RESET_S = 10
-_EVERY_MS = 10_000
-_LOOK_MS = 100
+_EVERY_MS = const(10_000)
+_LOOK_MS = const(100)
 # Colours are (red, green, blue), dim: the LED is in somebody's home.
 _GREEN, _YELLOW, _RED, _BLUE, _DARK = (0, 12, 0), (12, 8, 0), (16, 0, 0), (0, 0, 16), (0, 0, 0)
 

@@ -19,12 +19,12 @@ from kit import board
 from kit.core import config
 
 _CAUSES = ("", "power", "reset", "watchdog", "deep sleep", "soft reset")
-_START_MS = 3000  # a sensor's first values are shown even if they do not hold yet
-_TRIES = 3
-_LISTEN_S = 4
-_JOIN_S = 20
-_ANSWER_S = 10
-_FLASH_BYTES = 4096
+_START_MS = const(3000)  # a sensor's first values are shown even if they do not hold yet
+_TRIES = const(3)
+_LISTEN_S = const(4)
+_JOIN_S = const(20)
+_ANSWER_S = const(10)
+_FLASH_BYTES = const(4096)
 
 
 def tell(part, verdict, text):
@@ -83,15 +83,16 @@ async def sensors():
     try:
         bus = open_bus(board.I2C_SDA, board.I2C_SCL)
         there = bus.scan()
-        drivers, strangers = await find(bus, open_serial(board.UART_TX, board.UART_RX))
+        shares, found = await find(bus, open_serial(board.UART_TX, board.UART_RX))
     except OSError as error:
         tell("bus", 0, "does not work: %s. Look for a short circuit, or a missing pull-up." % error)
         return
     addresses = " ".join(["0x%02x" % address for address in there]) or "nobody answers; check the wires"
     tell("bus", bool(there), addresses)
-    for address in strangers:
-        tell("unknown", 0, "0x%02x answers as no sensor that this firmware knows" % address)
-    for driver in drivers:
+    for line in found:
+        if line.startswith("unknown "):
+            tell("unknown", 0, line.split()[-1] + " answers as no sensor that this firmware knows")
+    for driver, _ in shares:
         tell(driver.NAME, *await _measure(driver))
 
 

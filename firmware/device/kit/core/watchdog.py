@@ -8,7 +8,7 @@ hangs is. Which task it was is written down, and told after the reset.
 import asyncio
 
 TIMEOUT_MS = 120_000  # of the chip's own timer: longer than a name look-up or a TLS handshake can block everything
-_LOOK_S = 5
+_LOOK_S = const(5)
 
 
 class Watchdog:

@@ -10,7 +10,8 @@ import binascii
 import struct
 
 HEAD = "<BH"  # length of the body, check sum
-_UPTIME, _FOLLOWS = 1, 2  # the time is s since the start of the boot, not since 1970
+_UPTIME = const(1)
+_FOLLOWS = const(2)  # the time is s since the start of the boot, not since 1970
 
 
 class Record:

@@ -9,7 +9,7 @@ import asyncio
 import binascii
 import os
 
-_WAIT_S = 10
+_WAIT_S = const(10)
 
 
 def judge(host, head):

@@ -9,7 +9,7 @@ import json
 from kit.data.quantities import NAMES
 
 # Home Assistant's device class and unit.
-_DUST = "µg/m³"
+_DUST = const("µg/m³")
 _CLASSES = {
     "pm1": ("pm1", _DUST), "pm25": ("pm25", _DUST), "pm4": ("pm4", _DUST), "pm10": ("pm10", _DUST),
     "temperature": ("temperature", "°C"), "humidity": ("humidity", "%"), "pressure": ("atmospheric_pressure", "hPa"),

@@ -5,8 +5,8 @@ import asyncio
 
 from kit.core.once import forget
 
-_PATIENCE_S = 8
-_MOST = 4  # who may wait at a time; one is served, as more would cost memory that measuring needs
+_PATIENCE_S = const(8)
+_MOST = const(4)  # who may wait at a time; one is served, as more would cost memory that measuring needs
 
 
 class Door:

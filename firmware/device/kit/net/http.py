@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
 """As much of HTTP as the kit's own pages need: one small request at a time, bounded in size and time."""
 
-_MAX_LINE = 512
-_MAX_LINES = 40
-_MAX_BODY = 2048
-_CHUNK = 512
+_MAX_LINE = const(512)
+_MAX_LINES = const(40)
+_MAX_BODY = const(2048)
+_CHUNK = const(512)
 _WORDS = {200: "OK", 204: "No Content", 302: "Found", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"}
 
 

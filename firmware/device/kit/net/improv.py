@@ -22,21 +22,21 @@ import micropython
 from kit.core import config
 from kit.data.message import FIRMWARE
 
-_HEAD = b"IMPROV\x01"
+_HEAD = const(b"IMPROV\x01")
 STATE, ERROR, RPC, RESULT = 1, 2, 3, 4
 READY, PROVISIONING, PROVISIONED = 2, 3, 4
 OK, BAD_FRAME, UNKNOWN_COMMAND, UNABLE_TO_CONNECT, BAD_HOSTNAME, FAILED = 0, 1, 2, 3, 5, 255
 SET_WIFI, GET_STATE, GET_INFO, SCAN, HOSTNAME, NAME = 1, 2, 3, 4, 5, 6
 GET_SETTINGS, SET_SETTINGS, RESTART = 0xC0, 0xC1, 0xC2
 
-_GAP_MS = 1000  # a frame that pauses longer has lost its rest
-_LOOK_MS = 10  # the port keeps 260 bytes, at 115200 Bd 22 ms
-_CTRL_C = 3
-_TRY_S = 20
+_GAP_MS = const(1000)  # a frame that pauses longer has lost its rest
+_LOOK_MS = const(10)  # the port keeps 260 bytes, at 115200 Bd 22 ms
+_CTRL_C = const(3)
+_TRY_S = const(20)
 # No such network, wrong password (network.STAT_...); others pass by themselves.
 _HOPELESS = (201, 202)
-_HOPELESS_MS = 2000
-_MOST = 20  # networks of a scan
+_HOPELESS_MS = const(2000)
+_MOST = const(20)  # networks of a scan
 # Wi-Fi is set by its own command, which tries it first.
 _FIXED = ("version", "network", "wifi_password")
 

@@ -10,8 +10,8 @@ import asyncio
 import struct
 import time
 
-_MAX_PACKET = 4096
-_CONNECT_S = 20
+_MAX_PACKET = const(4096)
+_CONNECT_S = const(20)
 
 
 class MQTTError(OSError):

@@ -14,9 +14,9 @@ import time
 from kit.core.clock import RELEASED
 
 POOL = ("nl.pool.ntp.org", "europe.pool.ntp.org")
-_1900 = 2208988800  # s from 1900 to 1970
-_ERA = 1 << 32  # the counter starts again in 2036
-_WAIT_MS = 2000
+_1900 = const(2208988800)  # s from 1900 to 1970
+_ERA = const(1 << 32)  # the counter starts again in 2036
+_WAIT_MS = const(2000)
 
 
 class NoTime(OSError):

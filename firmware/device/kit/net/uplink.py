@@ -17,15 +17,15 @@ from kit.net.mqtt import Client, MQTTError
 
 # Readings of one message, as far as they fit into so many bytes; the second is for boards without PSRAM.
 _LARGE, _SMALL = (20, 2600), (4, 640)
-_ROOMY = 100_000  # bytes free at the start
-_OPEN = 40  # readings that may be on their way
-_RESEND_MS = 30_000
-_LONGEST_RESEND_MS = 600_000
-_LONGEST_WAIT = 300  # s between two tries to connect
-_PACE_MS = 500  # between two messages while catching up
-_LOOK_MS = 10_000  # for readings to send again, and the status; all else wakes it
-_STATUS_MS = 900_000  # between two status messages
-_SILENT_MS = 240_000  # when no acknowledgement came at this pace of asking, nobody is there to give one
+_ROOMY = const(100_000)  # bytes free at the start
+_OPEN = const(40)  # readings that may be on their way
+_RESEND_MS = const(30_000)
+_LONGEST_RESEND_MS = const(600_000)
+_LONGEST_WAIT = const(300)  # s between two tries to connect
+_PACE_MS = const(500)  # between two messages while catching up
+_LOOK_MS = const(10_000)  # for readings to send again, and the status; all else wakes it
+_STATUS_MS = const(900_000)  # between two status messages
+_SILENT_MS = const(240_000)  # when no acknowledgement came at this pace of asking, nobody is there to give one
 
 
 class Uplink:

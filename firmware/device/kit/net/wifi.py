@@ -3,9 +3,9 @@
 
 import asyncio
 
-_LOOK_S = 5
-_TRY_S = 20
-_LONGEST_WAIT_S = 300
+_LOOK_S = const(5)
+_TRY_S = const(20)
+_LONGEST_WAIT_S = const(300)
 # Codes of ESP32's MicroPython (network.STAT_...); numbers, as other ports lack the names.
 _WORDS = {
     201: "wifi_not_found", 202: "wifi_password", 204: "wifi_password",  # 204: the handshake ends without an answer

@@ -13,12 +13,13 @@ BLOCK = 1200  # samples in 25 ms
 # A block's part in the time weighting "fast", 125 ms (IEC 61672-1, 3.8): 1 - exp(-25 / 125).
 _FAST = 0.1812692
 # Percentiles come from classes of half a dB, from 10 lg 0.1 of the kernel's mean square to its limit.
-_CLASSES = 216
-_LOWEST = -1000
+_CLASSES = const(216)
+_LOWEST = const(-1000)
 # Hundredths of a dB. A full-scale sine is 20 lg (2^17) - 3.01 for the kernel; at 1 kHz both weightings are 0 dB.
-_FULL_SCALE = 9934
-_GAIN_A, _GAIN_C = 151, 5
-_PASCAL = 9400  # 1 Pa, at which data sheets give the sensitivity
+_FULL_SCALE = const(9934)
+_GAIN_A = const(151)
+_GAIN_C = const(5)
+_PASCAL = const(9400)  # 1 Pa, at which data sheets give the sensitivity
 
 
 def _level(mean_square):

@@ -16,16 +16,18 @@ from kit.noise.microphone import MODELS
 _BLOCK_MS = BLOCK * 1000 // RATE
 _PIECE = BLOCK // 2  # samples that are read at once: a small heap has no room for more in one place
 _BYTES = 4 * _PIECE
-_NAP_MS = 20  # between two blocks, so that reads find whole pieces
-_SETTLE = 40  # blocks that are left out at first: the microphone wakes up, the filter settles
-_WINDOW = 40  # blocks; in so many the reader is in time at least once
-_JUMP_MS = 4  # later than in the last window by so much: samples were lost, a DMA buffer of 5.3 ms or more
-_STALL_S = 3
-_LONGEST_PAUSE = 600  # s
-_GRACE = 120  # s that it may be late before the watchdog calls it hung
-_COVERAGE = 90  # % of an interval that must have been heard
-_OFFSET = 52429  # a tenth of full scale, as the filter's memory has it: no sound microphone has that direct current
-_TOO_QUIET = 1000  # hundredths of a dB under the microphone's own noise
+_NAP_MS = const(20)  # between two blocks, so that reads find whole pieces
+_SETTLE = const(40)  # blocks that are left out at first: the microphone wakes up, the filter settles
+_WINDOW = const(40)  # blocks; in so many the reader is in time at least once
+_JUMP_MS = const(4)  # later than in the last window by so much: samples were lost, a DMA buffer of 5.3 ms or more
+_STALL_S = const(3)
+_LONGEST_PAUSE = const(600)  # s
+_GRACE = const(120)  # s that it may be late before the watchdog calls it hung
+_COVERAGE = const(90)  # % of an interval that must have been heard
+_OFFSET = const(
+    52429
+)  # a tenth of full scale, as the filter's memory has it: no sound microphone has that direct current
+_TOO_QUIET = const(1000)  # hundredths of a dB under the microphone's own noise
 
 
 class Meter:

@@ -13,8 +13,8 @@ from kit.ota import fetch, slots
 from kit.ota.order import EARLY, read
 from kit.ota.verify import Refused
 
-_TRY_S = 20
-_TRIES = 15
+_TRY_S = const(20)
+_TRIES = const(15)
 
 
 async def attempt(order, version, url, open_=None):

@@ -16,9 +16,9 @@ from kit.ota import slots, verify
 from kit.ota.http import Address, Download
 from kit.ota.verify import Refused
 
-_NEW = "/manifest.new"
-_FOLDERS = 16  # blocks of flash for the folders of a slot
-_SPARE = 4  # blocks that stay free
+_NEW = const("/manifest.new")
+_FOLDERS = const(16)  # blocks of flash for the folders of a slot
+_SPARE = const(4)  # blocks that stay free
 
 
 async def install(url, version, running, board, open_):

@@ -9,8 +9,8 @@ import asyncio
 
 from kit.ota.verify import Refused
 
-_WAIT_S = 30
-_MAX_LINES = 64
+_WAIT_S = const(30)
+_MAX_LINES = const(64)
 
 
 class Address:

@@ -16,10 +16,10 @@ from kit.ota import slots
 from kit.ota.trial import restart
 
 EARLY = "/update.json"
-_ROOMY = 64_000  # bytes free beside the application
-_AGAIN_S = 60  # after a download that was cut; then twice that, ...
-_LONGEST_AGAIN_S = 3600
-_LOOK_S = 10
+_ROOMY = const(64_000)  # bytes free beside the application
+_AGAIN_S = const(60)  # after a download that was cut; then twice that, ...
+_LONGEST_AGAIN_S = const(3600)
+_LOOK_S = const(10)
 
 
 async def obey(updates):

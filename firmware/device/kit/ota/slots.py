@@ -13,7 +13,7 @@ import json
 import os
 
 MANIFEST = "manifest.jsonl"
-_STATE = "/slot.json"
+_STATE = const("/slot.json")
 
 
 def load():

@@ -9,9 +9,9 @@ import asyncio
 
 from kit.ota import slots
 
-_LOOK_S = 10
-_TRIAL_MS = 8 * 3600_000
-_PROBATION_MS = 24 * 3600_000
+_LOOK_S = const(10)
+_TRIAL_MS = const(8 * 3600_000)
+_PROBATION_MS = const(24 * 3600_000)
 
 
 async def prove(updates, watchdog=None):

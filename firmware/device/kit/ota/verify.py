@@ -17,11 +17,11 @@ from kit.ota.slots import numbers
 KEY_BYTES = 384
 MAX_MANIFEST = 16384
 MAX_SIZE = 1 << 20
-_LINE = 256
-_SHA256 = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
-_HEAD = '{"v":1,"version":"%s","runtime":"%s","board":"%s","arch":"%s","created":%d,"files":%d,"size":%d}\n'
-_FILE = '["%s",%d,"%s"]\n'
-_NAME = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+_LINE = const(256)
+_SHA256 = const(b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20")
+_HEAD = const('{"v":1,"version":"%s","runtime":"%s","board":"%s","arch":"%s","created":%d,"files":%d,"size":%d}\n')
+_FILE = const('["%s",%d,"%s"]\n')
+_NAME = const("abcdefghijklmnopqrstuvwxyz0123456789_-")
 _ARCHS = ("", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin",
           "rv32imc")  # fmt: skip
 

@@ -9,14 +9,14 @@ import struct
 
 from kit.sensors.bus import BadFrame
 
-_ID = b"\xd0"
-_RESET = b"\xe0\xb6"
-_HUMIDITY_X1 = b"\xf2\x01"
-_ONCE = b"\xf4\x25"  # temperature and pressure x1, one measurement; takes 9.3 ms at most
-_STATUS = b"\xf3"
-_DATA = b"\xf7"
-_CALIBRATION = b"\x88"
-_CALIBRATION_HUMIDITY = b"\xe1"
+_ID = const(b"\xd0")
+_RESET = const(b"\xe0\xb6")
+_HUMIDITY_X1 = const(b"\xf2\x01")
+_ONCE = const(b"\xf4\x25")  # temperature and pressure x1, one measurement; takes 9.3 ms at most
+_STATUS = const(b"\xf3")
+_DATA = const(b"\xf7")
+_CALIBRATION = const(b"\x88")
+_CALIBRATION_HUMIDITY = const(b"\xe1")
 
 
 def parse_calibration(first, second=None):

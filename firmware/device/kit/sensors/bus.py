@@ -8,7 +8,7 @@ Nine pulses end any byte (I2C specification UM10204, section 3.1.16).
 import asyncio
 import time
 
-_NODEV = 19  # errno: nobody answers at that address
+_NODEV = const(19)  # errno: nobody answers at that address
 
 
 class BadFrame(Exception):

@@ -10,11 +10,11 @@ import asyncio
 from kit.sensors.bus import BadFrame
 
 HEAD = b"\x42\x4d\x00\x1c"
-_LENGTH = 32
-_WAKE = b"\x42\x4d\xe4\x00\x01\x01\x74"
-_ACTIVE = b"\x42\x4d\xe1\x00\x01\x01\x71"
-_WARM_UP = 30  # s after the fan starts
-_WAIT_MS = 4000  # it sends every 0.2 to 2.3 s
+_LENGTH = const(32)
+_WAKE = const(b"\x42\x4d\xe4\x00\x01\x01\x74")
+_ACTIVE = const(b"\x42\x4d\xe1\x00\x01\x01\x71")
+_WARM_UP = const(30)  # s after the fan starts
+_WAIT_MS = const(4000)  # it sends every 0.2 to 2.3 s
 _QUANTITIES = ("pm1", "pm25", "pm10")
 
 

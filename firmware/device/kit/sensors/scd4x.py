@@ -10,13 +10,13 @@ import asyncio
 from kit.sensors.bus import BadFrame
 from kit.sensors.sensirion import words
 
-_START = b"\x21\xb1"  # a value every 5 s
-_STOP = b"\x3f\x86"
-_STOP_MS = 500
-_READY = b"\xe4\xb8"
-_READ = b"\xec\x05"
-_SERIAL = b"\x36\x82"
-_WARM_UP = 11  # s; the first value after the start is to be thrown away
+_START = const(b"\x21\xb1")  # a value every 5 s
+_STOP = const(b"\x3f\x86")
+_STOP_MS = const(500)
+_READY = const(b"\xe4\xb8")
+_READ = const(b"\xec\x05")
+_SERIAL = const(b"\x36\x82")
+_WARM_UP = const(11)  # s; the first value after the start is to be thrown away
 
 
 def parse(frame):

@@ -10,12 +10,16 @@ import asyncio
 from kit.sensors.bus import BadFrame
 
 HEAD = b"\xaa\xc0"
-_REPLY = b"\xaa\xc5"
-_LENGTH = 10
-_MODE, _SLEEP_OR_WORK, _PERIOD = 2, 6, 8
-_TRIES, _REPLY_MS = 2, 1500
-_WARM_UP = 30  # s, by the protocol
-_FRAMES, _FRAME_MS = 5, 1600  # one comes every second
+_REPLY = const(b"\xaa\xc5")
+_LENGTH = const(10)
+_MODE = const(2)
+_SLEEP_OR_WORK = const(6)
+_PERIOD = const(8)
+_TRIES = const(2)
+_REPLY_MS = const(1500)
+_WARM_UP = const(30)  # s, by the protocol
+_FRAMES = const(5)
+_FRAME_MS = const(1600)  # one comes every second
 # s: four times the longest that the laser may shine: three commands at work, warm-up, frames, and one to sleep.
 REST = 4 * (_WARM_UP + (4 * _TRIES * _REPLY_MS + _FRAMES * _FRAME_MS) // 1000)
 

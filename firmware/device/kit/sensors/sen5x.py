@@ -6,12 +6,12 @@ import asyncio
 from kit.sensors.bus import BadFrame
 from kit.sensors.sensirion import UNKNOWN, ask_text, words
 
-_START = b"\x00\x21"
-_READY = b"\x02\x02"
-_NAME = b"\xd0\x14"
-_SERIAL = b"\xd0\x33"
-_RESET = b"\xd3\x04"
-_WARM_UP = 30  # s until values of dust hold, at low concentrations
+_START = const(b"\x00\x21")
+_READY = const(b"\x02\x02")
+_NAME = const(b"\xd0\x14")
+_SERIAL = const(b"\xd0\x33")
+_RESET = const(b"\xd3\x04")
+_WARM_UP = const(30)  # s until values of dust hold, at low concentrations
 FIELDS = (
     ("pm1", 10), ("pm25", 10), ("pm4", 10), ("pm10", 10),
     ("humidity", 100), ("temperature", 200), ("voc_index", 10), ("nox_index", 10),

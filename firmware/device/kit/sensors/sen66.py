@@ -6,10 +6,10 @@ import asyncio
 from kit.sensors.sen5x import FIELDS, SEN5x, scale
 from kit.sensors.sensirion import ask_text, words
 
-_STOP = b"\x01\x04"
-_STOP_MS = 1400
-_NAME = b"\xd0\x14"
-_SERIAL = b"\xd0\x33"
+_STOP = const(b"\x01\x04")
+_STOP_MS = const(1400)
+_NAME = const(b"\xd0\x14")
+_SERIAL = const(b"\xd0\x33")
 _FIELDS = FIELDS + (("co2", 1),)
 
 

@@ -4,7 +4,7 @@
 from kit.sensors.bus import BadFrame
 
 # CRC-8 of each upper half of a byte, polynomial 0x31: two steps for a byte instead of eight.
-_HALVES = b"\x00\x31\x62\x53\xc4\xf5\xa6\x97\xb9\x88\xdb\xea\x7d\x4c\x1f\x2e"
+_HALVES = const(b"\x00\x31\x62\x53\xc4\xf5\xa6\x97\xb9\x88\xdb\xea\x7d\x4c\x1f\x2e")
 UNKNOWN = 0x7FFF, 0xFFFF  # words that say: no value yet, or none at all
 
 

@@ -5,8 +5,8 @@ import asyncio
 
 from kit.sensors.bus import BadFrame
 
-_POLL_MS = 20  # at 9600 baud as many bytes
-_TIMED_OUT = 110
+_POLL_MS = const(20)  # at 9600 baud as many bytes
+_TIMED_OUT = const(110)
 
 
 class Serial:

@@ -3,9 +3,9 @@
 
 from kit.sensors.sensirion import words
 
-_HIGH_PRECISION = b"\xfd"
-_SERIAL = b"\x89"
-_SOFT_RESET = b"\x94"
+_HIGH_PRECISION = const(b"\xfd")
+_SERIAL = const(b"\x89")
+_SOFT_RESET = const(b"\x94")
 
 
 def parse(frame):

@@ -8,13 +8,13 @@ from kit.sensors.bus import BadFrame
 from kit.sensors.sensirion import ask_text, crc8, words
 
 _START_FLOAT = b"\x00\x10\x03\x00" + bytes([crc8(b"\x03\x00")])
-_STOP = b"\x01\x04"
-_READY = b"\x02\x02"
-_READ = b"\x03\x00"
-_CLEAN = b"\x56\x07"
-_PRODUCT_TYPE = b"\xd0\x02"
-_SERIAL = b"\xd0\x33"
-_WARM_UP = 30  # s until the values hold, at low concentrations
+_STOP = const(b"\x01\x04")
+_READY = const(b"\x02\x02")
+_READ = const(b"\x03\x00")
+_CLEAN = const(b"\x56\x07")
+_PRODUCT_TYPE = const(b"\xd0\x02")
+_SERIAL = const(b"\xd0\x33")
+_WARM_UP = const(30)  # s until the values hold, at low concentrations
 
 
 def parse(frame):
