@@ -9,6 +9,7 @@ fails when a module outgrows them.
 
 from __future__ import annotations
 
+import ast
 import csv
 import functools
 import io
@@ -91,6 +92,16 @@ def modules(source: Path = DEVICE) -> dict[str, str]:
     """The texts of the modules that are compiled, by the names of their files."""
     found = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*.py"))}
     return {name: path.read_text() for name, path in found.items() if name not in STARTED_BY_NAME}
+
+
+def constant(module: str, name: str, source: Path = DEVICE) -> str | int:
+    """What the firmware's own text says of itself: a constant of one of its modules, such as FIRMWARE."""
+    for node in ast.parse((source / module).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
+            value = ast.literal_eval(node.value)
+            if isinstance(value, (str, int)):
+                return value
+    raise ToolError(f"{module} says no {name}.", "Install citimeasure anew: its data are damaged.")
 
 
 def compiled(path: Path, name: str, machine: str) -> bytes:

@@ -25,7 +25,7 @@ BAUD = 460_800
 Report = Callable[[int], None]
 """Is told how many bytes are done."""
 
-_AT = re.compile(r"Writing at 0x([0-9a-f]+)")
+_AT = re.compile(r"(?:Writing at|Reading from) 0x([0-9a-f]+)")
 _READY = re.compile(r"already in flash, skipping write|^Hash of data verified")
 
 
@@ -107,6 +107,17 @@ def verify(link: Link, parts: Sequence[Part], report: Report = lambda _: None) -
         raise _differs()
 
 
+def read(link: Link, offset: int, size: int, report: Report = lambda _: None) -> bytes:
+    """What lies in the flash from `offset` on. The board waits in its loader afterwards: nothing changes there."""
+    with tempfile.TemporaryDirectory(prefix="citimeasure-flash-") as folder:
+        path = Path(folder) / "read.bin"
+        for line in _esptool(link, "read-flash", f"{offset:#x}", f"{size:#x}", str(path), after="no-reset"):
+            if at := _AT.match(line):
+                report(min(max(int(at[1], 16) - offset, 0), size))
+        report(size)
+        return path.read_bytes()
+
+
 @contextmanager
 def _files(parts: Sequence[Part]) -> Iterator[list[str]]:
     """The parts as files, that only this user may read: the words that name them to esptool."""
@@ -162,6 +173,12 @@ def _fault(port: str, told: str) -> ToolError:
             f"The board at {port} went away while talking.",
             f"{CABLE}\nThen run the command again; what was written already is not written twice.",
         )
+    if re.search(r"Digest mismatch|Corrupt data|Read more than expected", told):
+        return BoardFault(
+            "What came from the board was damaged on its way.", "Run the command again, slower: --baud 115200."
+        )
+    if re.search(r"not supported by ESP\S* ROM|NotImplementedInROM", told):
+        return BoardFault("The board's own loader cannot do that.", "Run the command again, without --no-stub.")
     if re.search(r"MD5 of file does not match|digest mismatch|Verification failed", told):
         return _differs()
     if re.search(r"Failed to connect|No serial data|Wrong boot mode|Invalid head of packet|stub flasher", told):

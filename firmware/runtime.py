@@ -3,24 +3,23 @@
 
 An image that is damaged, cut short or for another chip is refused before anything is written. It carries what is needed
 for that: the chip's number, its partition table with an MD5, and the SHA-256 of the program. Sources: ESP-IDF guides
-"Partition Tables" and "App Image Format". No sum of MicroPython's images is pinned here: an address is taken only
-together with a SHA-256 that the user trusts.
+"Partition Tables" and "App Image Format". No sum of MicroPython's images comes with the project, as they could not be
+checked where it is made: an address is taken together with a SHA-256 that the user trusts, or has pinned (`pins.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
-import urllib.error
-import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from firmware.chips import CHIPS, Chip
+from firmware.download import download
 from firmware.errors import ToolError
 from firmware.image import BLOCK
 
-_TABLE = 0x8000  # where the partition table lies in flash, bytes
 _MAGIC = 0xE9  # first byte of an image
 _ENTRY = struct.Struct("<2sBBII16sI")  # magic, type, subtype, offset, size, label, flags
 _HEADER = 24  # bytes
@@ -33,6 +32,9 @@ class Place:
 
     offset: int
     blocks: int
+
+
+TABLE = Place(0x8000, 1)  # where the partition table lies in flash
 
 
 @dataclass(frozen=True)
@@ -53,26 +55,45 @@ class Runtime:
 
         That is the partition `vfs`. Newer images have none: there MicroPython uses all after the last partition.
         """
-        named = {label: (offset, size) for label, offset, size in self.partitions}
-        end = max(offset + size for offset, size in named.values())
-        offset, size = named.get("vfs", (end, flash - end))
-        if size <= 0 or offset + size > flash:
+        place = _place_of_files(self.partitions, flash)
+        if place is None:
             raise ToolError(
                 f"This image of MicroPython is for a board with more than {flash >> 20} MB of flash.",
                 f"Take another one from {self.chip.page}",
             )
-        return Place(offset, size // BLOCK)
+        return place
 
 
-def fetch(where: str, sha256: str | None) -> bytes:
-    """The bytes of a file or an address; refused if their SHA-256 is not the one that was given."""
+def _place_of_files(partitions: tuple[tuple[str, int, int], ...], flash: int) -> Place | None:
+    named = {label: (offset, size) for label, offset, size in partitions}
+    end = max(offset + size for offset, size in named.values())
+    offset, size = named.get("vfs", (end, flash - end))
+    return Place(offset, size // BLOCK) if size > 0 and offset + size <= flash else None
+
+
+def files_on_board(table: bytes, flash: int) -> Place | None:
+    """Where the files lie on a board with that partition table; None if there is no MicroPython on it."""
+    try:
+        found = _partitions(table)
+    except ToolError:
+        return None
+    return _place_of_files(tuple((label, offset, size) for label, _, offset, size in found), flash) if found else None
+
+
+def fetch(
+    where: str, sha256: str | None, report: Callable[[int], None] = lambda _: None, *, first: bool = False
+) -> bytes:
+    """The bytes of a file or an address; refused if their SHA-256 is not the one that was given.
+
+    `first` takes what a https address gives without one: the caller remembers it for the next time.
+    """
     if where.startswith(("http://", "https://")):
-        if not sha256:
+        if not sha256 and not (first and where.startswith("https://")):
             raise ToolError(
                 "An address needs --sha256: what comes from the net is written only if it is what you expect.",
-                "Or download it yourself, and name the file.",
+                "Or download it yourself, and name the file. With --pin FILE, https is trusted the first time.",
             )
-        data = _download(where)
+        data = download(where, _MOST, report)
     else:
         try:
             data = Path(where).read_bytes()
@@ -84,22 +105,13 @@ def fetch(where: str, sha256: str | None) -> bytes:
     return data
 
 
-def _download(address: str) -> bytes:
-    try:
-        with urllib.request.urlopen(address, timeout=60) as answer:
-            data: bytes = answer.read(_MOST + 1)
-    except (urllib.error.URLError, OSError) as error:
-        raise ToolError(f"{address} cannot be had: {error}.", "Try again, or name a file.") from error
-    return data
-
-
 def parse(data: bytes, chip: Chip | None = None) -> Runtime:
     """An image after all checks; ToolError says what is wrong. With `chip`, it must be for that one."""
     found = _chip(data)
     if chip and found != chip:
         raise ToolError(f"This image of MicroPython is for an {found.name}, the board is an {chip.name}.",
                         f"Take the one for the board from {chip.page}")  # fmt: skip
-    partitions = _partitions(data[_TABLE - found.offset :][:0xC00])
+    partitions = _partitions(data[TABLE.offset - found.offset :][:0xC00])
     programs = [offset for _, kind, offset, _ in partitions if kind == 0]
     if not programs:
         raise _damaged("holds no program")

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,23 +95,33 @@ def sign_release(tree: Path, out: Path, key: Path, release: Release) -> Release:
     if not key.is_file():
         raise SigningError(f"There is no private key {key}: `citimeasure fleet keys` makes keys.")
     paths = sorted(path.relative_to(tree).as_posix() for path in (tree / "kit").rglob("*") if path.is_file())
-    contents = [(path, (tree / path).read_bytes()) for path in paths]
-    size = sum(len(content) for _, content in contents)
-    release = Release(**{**vars(release), "files": len(contents), "size": size})
-    lines = [json.dumps([p, len(c), hashlib.sha256(c).hexdigest()], separators=(",", ":")) for p, c in contents]
-    manifest = "".join(line + "\n" for line in [release.line(), *lines]).encode()
-    read_manifest(manifest)
-    _check_version(release.version, dict(contents))
+    contents = {path: (tree / path).read_bytes() for path in paths}
+    release, manifest = describe(contents, release)
+    _check_version(release.version, contents)
     out.mkdir(parents=True, exist_ok=True)
     # The signature comes last: a folder without one is no release.
     (out / SIGNATURE).unlink(missing_ok=True)
-    (out / FILES).write_bytes(b"".join(content for _, content in contents))
+    (out / FILES).write_bytes(b"".join(contents.values()))
     (out / MANIFEST).write_bytes(manifest)
     (out / SIGNATURE).write_bytes(_openssl(["dgst", "-sha256", "-sign", str(key), str(out / MANIFEST)]))
     return release
 
 
-def _check_version(version: str, contents: dict[str, bytes]) -> None:
+def describe(contents: Mapping[str, bytes], release: Release) -> tuple[Release, bytes]:
+    """The manifest of files, and what its first line says: `files` and `size` of `release` are counted anew.
+
+    SigningError if a name or a number is one that no kit would take.
+    """
+    size = sum(map(len, contents.values()))
+    release = Release(**{**vars(release), "files": len(contents), "size": size})
+    entries = [[path, len(content), hashlib.sha256(content).hexdigest()] for path, content in sorted(contents.items())]
+    lines = [release.line(), *(json.dumps(entry, separators=(",", ":")) for entry in entries)]
+    manifest = "".join(line + "\n" for line in lines).encode()
+    read_manifest(manifest)
+    return release, manifest
+
+
+def _check_version(version: str, contents: Mapping[str, bytes]) -> None:
     """The files must call themselves what the manifest calls them: kits compare the two."""
     named = [content for path, content in contents.items() if path in ("kit/data/message.mpy", "kit/data/message.py")]
     if not any(version.encode() in content for content in named):

@@ -74,7 +74,7 @@ def test_flash_puts_everything_onto_the_board(tmp_path, given):
     system.mount()
     with system.open("/cfg/secret.json", "rb") as file:
         assert json.loads(file.read()) == {"wifi_password": "hush-hush"}
-    with system.open("/kit/core/app.mpy", "rb") as file:
+    with system.open("/a/kit/core/app.mpy", "rb") as file:
         assert file.read() == build.tree("xtensawin")["kit/core/app.mpy"]
 
 

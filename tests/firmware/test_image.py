@@ -8,7 +8,7 @@ import json
 import pytest
 from littlefs import LittleFS
 
-from firmware import build, image
+from firmware import build, factory, image
 from firmware.chips import CHIPS
 from firmware.errors import ToolError
 from firmware.runtime import parse
@@ -66,6 +66,11 @@ def walked(text):
     return sorted(line.removeprefix("/") for line in text.splitlines())
 
 
+def held(machine, *settings):
+    """What lies on a kit with that kind of machine code."""
+    return factory.contents(machine, build.tree(machine), factory.Given(*settings))
+
+
 @pytest.fixture
 def settings(tmp_path):
     config, secret = tmp_path / "config.json", tmp_path / "secret.json"
@@ -79,7 +84,7 @@ def test_micropython_mounts_what_we_wrote_for_every_size_of_flash(tmp_path, sett
     chip = CHIPS["ESP32-S3"]
     place = parse(runtime(chip, flash * MB)).files_at(flash * MB)
     assert (place.offset, place.blocks) == (2 * MB, blocks)
-    files = image.contents(build.tree(chip.machine), *settings)
+    files = held(chip.machine, *settings)
     path = tmp_path / "image"
     path.write_bytes(image.image(files, place.blocks))
     assert path.stat().st_size == blocks * 4096
@@ -88,7 +93,7 @@ def test_micropython_mounts_what_we_wrote_for_every_size_of_flash(tmp_path, sett
 
 def test_micropython_reads_the_settings_and_goes_on_writing(tmp_path, settings):
     path = tmp_path / "image"
-    files = image.contents(build.tree("xtensawin"), *settings)
+    files = held("xtensawin", *settings)
     path.write_bytes(image.image(files, 512))
     write = "with open('/f/data.bin', 'wb') as file: file.write(b'0123456789' * 1000)"
     told = mounted(path, 512, f"from kit.core import config\nprint(config.load('/f/cfg')['network'])\n{write}")
@@ -113,9 +118,9 @@ def test_micropython_reads_files_of_every_awkward_size(tmp_path):
 
 def test_micropython_imports_the_firmware_from_the_image(tmp_path):
     path = tmp_path / "image"
-    path.write_bytes(image.image(image.contents(build.tree("x86")), 512))
-    code = "import sys\nsys.path.insert(0, '/f')\nfrom kit.core import config\nprint(config.__file__)"
-    assert mounted(path, 512, code) == "/f/kit/core/config.mpy\n"
+    path.write_bytes(image.image(held("x86"), 512))
+    code = "import sys\nsys.path.insert(0, '/f/a')\nfrom kit.core import config\nprint(config.__file__)"
+    assert mounted(path, 512, code) == "/f/a/kit/core/config.mpy\n"
 
 
 def test_we_read_what_micropython_formatted(tmp_path):
@@ -139,15 +144,20 @@ def test_an_image_of_another_size_is_refused_by_micropython(tmp_path):
 
 
 def test_the_same_files_give_the_same_bytes():
-    files = image.contents(build.tree("rv32imc"))
+    files = held("rv32imc")
     assert image.image(files, 512) == image.image(dict(reversed(files.items())), 512)
 
 
-def test_another_layout_puts_the_application_elsewhere():
-    tree = {"boot.py": b"1", "main.py": b"2", "kit/app.mpy": b"3"}
-    found = image.contents(tree, layout=lambda name: f"/a/{name}" if "/" in name else f"/{name}")
-    assert found == {"/boot.py": b"1", "/main.py": b"2", "/a/kit/app.mpy": b"3"}
-    assert set(image.contents(tree)) == {"/boot.py", "/main.py", "/kit/app.mpy"}
+def test_all_files_of_an_image_are_read_again():
+    files = held("rv32imc")
+    assert image.files(image.image(files, 512)) == files
+
+
+@pytest.mark.parametrize("data", [bytes(512 * 4096), b"\xff" * 512 * 4096])
+def test_what_is_no_file_system_is_told(data):
+    with pytest.raises(ToolError, match="cannot be read") as told:
+        image.files(data)
+    assert "--keep-data" in told.value.hint
 
 
 def test_files_that_do_not_fit_are_refused():
@@ -174,10 +184,10 @@ def test_settings_that_the_kit_would_not_accept_are_refused(tmp_path, config, se
         if text:
             (tmp_path / name).write_text(text)
     with pytest.raises(ToolError, match=said) as told:
-        image.contents({}, *paths)
+        factory.settings(factory.Given(*paths))
     assert "hush" not in str(told.value) + told.value.hint
 
 
 def test_a_settings_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ToolError, match="cannot be read: No such file"):
-        image.contents({}, tmp_path / "none.json")
+        factory.settings(factory.Given(tmp_path / "none.json"))

@@ -72,7 +72,7 @@ async def _take(open_, address, name, limit, take):
 
 async def _fill(state, size, digest, open_, address):
     """Puts the files of a manifest that was checked into the other slot, and the manifest behind them."""
-    slot = slots.other(state)
+    slot = slots.other()
     flash = os.statvfs("/")
     need = sum([length // flash[0] + 1 for _, length, _ in verify.files(_NEW)]) + _FOLDERS + _SPARE
     if flash[3] + slots.blocks(slot, flash[0]) < need:

@@ -11,6 +11,7 @@ It is written beside the old one and renamed: a power cut leaves the one or the 
 
 import json
 import os
+import sys
 
 MANIFEST = "manifest.jsonl"
 _STATE = const("/slot.json")
@@ -33,14 +34,14 @@ def save(state):
     os.rename("/slot.new", _STATE)
 
 
-def active(state):
-    """The slot that runs; "" if nothing was ever updated."""
-    return state.get("active") or ""
+def running():
+    """The slot that this code was imported from, whatever the state says; "" if it lies flat in /."""
+    return sys.path[0] if sys.path[0] in ("/a", "/b") else ""
 
 
-def other(state):
+def other():
     """The slot that does not run."""
-    return "/b" if active(state) == "/a" else "/a"
+    return "/b" if running() == "/a" else "/a"
 
 
 def numbers(version):
@@ -56,16 +57,16 @@ def begin(state, digest):
     if state.get("building") == digest:
         return
     # From here on there is no way back to the other slot, and before it is empty no try may be continued there.
-    state.update({"active": active(state), "previous": None, "building": None})
+    state.update({"active": running(), "previous": None, "building": None})
     save(state)
-    remove(other(state))
+    remove(other())
     state["building"] = digest
     save(state)
 
 
 def switch(state, version):
     """The other slot is whole: the next start is its first on trial."""
-    state.update({"active": other(state), "previous": active(state), "phase": "trial", "tries": 0})
+    state.update({"active": other(), "previous": running(), "phase": "trial", "tries": 0})
     state["answered"] = None
     state.update({"version": version, "building": None, "why": None, "result": None})
     save(state)
