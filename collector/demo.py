@@ -130,6 +130,9 @@ class _Collector:
         command = [sys.executable, "-m", "collector.cli", "run", "--folder", str(settings.folder)]
         command += ["--broker", "embedded", "--listen", settings.broker_listen, "--stores", "sqlite"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CITIMEASURE_")}
+        # A month in a few seconds is what the limits are against.
+        environment |= dict.fromkeys(("CITIMEASURE_LIMIT_MESSAGES", "CITIMEASURE_LIMIT_READINGS"), "0")
+        environment["CITIMEASURE_LIMIT_BYTES"] = "0"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=settings.folder)
 

@@ -105,10 +105,11 @@ def _broker(settings: Settings) -> Finding:
     if settings.broker == "embedded":
         host, port = parse_address(settings.broker_listen)
         text = f"embedded, on {host}:{port}"
-        loopback = host in ("127.0.0.1", "::1", "localhost")
-        if not loopback:
-            text += "; anyone in the network can publish there"
-        return Finding("broker", None if not loopback else True, text)
+        from collector.ingest.broker import LOOPBACK, anonymous
+
+        open_ = anonymous(settings) and host not in LOOPBACK
+        text += "; anyone in the network can publish there" if open_ else ""
+        return Finding("broker", None if open_ else True, text)
     host, port, _ = parse_broker(settings.broker)
     try:
         socket.create_connection((host, port), timeout=5).close()

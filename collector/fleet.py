@@ -19,6 +19,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from collector.errors import BrokerError
+from collector.ingest.broker import with_login
 from collector.settings import Settings, parse_address, parse_broker
 
 _STATUS = re.compile(r"citimeasure/v1/([a-z0-9-]{6,32})/status")
@@ -81,6 +82,7 @@ class Fleet:
     """A connection to the broker, to be used in a `with`; BrokerError if there is none, or it is lost."""
 
     def __init__(self, settings: Settings) -> None:
+        settings = with_login(settings)
         if settings.broker == "embedded":
             (self._host, self._port), tls = parse_address(settings.broker_listen), False
         else:
@@ -91,7 +93,7 @@ class Fleet:
         if settings.broker_username:
             self._client.username_pw_set(settings.broker_username, settings.secret("broker_password"))
         if tls:
-            self._client.tls_set()
+            self._client.tls_set(ca_certs=settings.broker_root or None)
         self._greeted: str | None = None
         self._client.on_connect = self._on_connect
 

@@ -17,13 +17,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from collector.errors import SettingError
-from collector.ingest.broker import EmbeddedBroker
+from collector.ingest.broker import EmbeddedBroker, with_login
 from collector.ingest.intake import Intake
 from collector.ingest.mqtt import Link
 from collector.ingest.sender import Sender
 from collector.ingest.spool import Spool
 from collector.registry import Registry
-from collector.settings import Settings, parse_address
+from collector.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -70,10 +70,11 @@ def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], N
         stack.callback(spool.close)
         spool.prune(settings.remember_days, settings.quarantine_days, int(time.time() * 1000))
         if settings.broker == "embedded":
-            broker = EmbeddedBroker(*parse_address(settings.broker_listen))
+            settings = with_login(settings)
+            broker = EmbeddedBroker(settings, registry.identity.accounts)
             stack.callback(broker.stop)
             broker.start()
-        intake = Intake(spool, registry.known_devices, settings)
+        intake = Intake(spool, registry.known_devices, settings, locked_out=registry.identity.revoked)
         link = Link(settings, intake, stop)
         link.on_ready = lambda: on_ready(link.address)
         senders_stop = threading.Event()

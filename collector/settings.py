@@ -36,6 +36,10 @@ class Settings:
     broker_username: str = _setting("", "the collector's own name at the broker")
     broker_password: str = _setting("", "secret; better in a file")
     broker_password_file: str = _setting("", "a file that holds the password")
+    broker_anonymous: str = _setting(
+        "auto", "whether the embedded broker lets in who gives no name: yes, no, or auto, only if on 127.0.0.1"
+    )
+    broker_root: str = _setting("", "the root certificate of a broker with mqtts://; the system's list if empty")
     broker_group: str = _setting("", "a shared subscription's name, for several collectors behind one broker")
     stores: tuple[str, ...] = _setting(
         ("sqlite",), "where values go: sqlite, influx, or both; questions go to the first"
@@ -52,6 +56,13 @@ class Settings:
     oldest: str = _setting("2010-01-01", "a reading from before this day is refused")
     remember_days: int = _setting(35, "how long a reading is known again as a duplicate [days]")
     quarantine_days: int = _setting(365, "how long refused messages are kept [days]")
+    quarantine_messages: int = _setting(
+        10_000, "so many refused messages of one device are kept, the newest, and so many of all that nobody registered"
+    )
+    limit_messages: int = _setting(1200, "messages that are taken of one device in a minute; 0 is no limit")
+    limit_bytes: int = _setting(3_000_000, "bytes of messages of one device in a minute; 0 is no limit")
+    limit_readings: int = _setting(6000, "readings of one device in a minute; 0 is no limit")
+    limit_burst: int = _setting(10, "so many minutes' worth of the limits may come at once")
     free_mb: int = _setting(64, "with less room on the disk, nothing more is acknowledged [MB]")
 
     @property
@@ -151,7 +162,14 @@ def _check(settings: Settings, origin: Mapping[str, str]) -> None:
     unknown = [name for name in settings.stores if name not in STORES]
     if unknown or not settings.stores or len(set(settings.stores)) < len(settings.stores):
         raise wrong("stores", f"it names each of {', '.join(STORES)} at most once, and at least one")
-    for name in ("commit_ms", "commit_rows", "future_s", "remember_days", "quarantine_days"):
+    if settings.broker_anonymous not in ("auto", "yes", "no"):
+        raise wrong("broker_anonymous", "it is auto, yes or no")
+    for name in ("limit_messages", "limit_bytes", "limit_readings"):
+        if getattr(settings, name) < 0:
+            raise wrong(name, "it cannot be negative")
+    for name in (
+        "commit_ms", "commit_rows", "future_s", "remember_days", "quarantine_days", "quarantine_messages", "limit_burst"
+    ):  # fmt: skip
         if getattr(settings, name) < 1:
             raise wrong(name, "it must be at least 1")
     if settings.free_mb < 0:

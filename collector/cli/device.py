@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import click
 
+from collector.cli.access import hand_over, password_file_option, revoke, rotate, token
 from collector.cli.options import Moment, emit, need_folder, opened, output_option, with_settings
 from collector.moments import iso
 from collector.settings import Settings
@@ -17,6 +19,10 @@ from collector.settings import Settings
 @click.group()
 def device() -> None:
     """Register kits and see how they do."""
+
+
+for _command in (rotate, revoke, token):
+    device.add_command(_command)
 
 
 @device.command()
@@ -35,10 +41,12 @@ def device() -> None:
     show_default=True,
 )
 @click.option("--zone", default="Europe/Amsterdam", show_default=True, help="Civil time at the place.")
+@password_file_option
 def add(
-    settings: Settings, id_: str | None, model: str, start: int, place: tuple[float, float] | None, **where: Any
-) -> None:
-    """Register a kit, and where it hangs. Prints its id.
+    settings: Settings, id_: str | None, model: str, start: int, place: tuple[float, float] | None,
+    password_file: Path | None, **where: Any,
+) -> None:  # fmt: skip
+    """Register a kit, and where it hangs. Prints its id, and beside it, once, its password.
 
     Messages that a kit sent before it was registered were kept, and are taken now.
 
@@ -53,7 +61,9 @@ def add(
     with Registry(settings.registry_url) as registry:
         made = registry.add_device(model, id_)
         registry.start_deployment(made.id, start, latitude=latitude, longitude=longitude, **where)
+        password = registry.identity.set_password(made.id)
     click.echo(made.id)
+    hand_over(f"Password of {made.id}", password, password_file)
 
 
 @device.command("list")
@@ -122,11 +132,13 @@ def show(settings: Settings, id_: str, rejections: int, output: str) -> None:
     ]  # fmt: skip
     counts = _counters(settings).get(id_, {})
     if output != "table":
-        whole = {"device": id_, "model": one.model, "simulated": one.simulated, "counts": counts, "places": places,
+        whole = {"device": id_, "model": one.model, "simulated": one.simulated,
+                 "locked out": iso(one.revoked) if one.revoked else None, "counts": counts, "places": places,
                  "series": measured, "refusals": told, "calibrations": used}  # fmt: skip
         click.echo(json.dumps(whole, ensure_ascii=False, indent=1 if output == "json" else None))
         return
-    click.echo(f"{id_}  model {one.model}{'  SIMULATED' if one.simulated else ''}")
+    locked = f"  LOCKED OUT since {iso(one.revoked)}" if one.revoked else ""
+    click.echo(f"{id_}  model {one.model}{'  SIMULATED' if one.simulated else ''}{locked}")
     newest = max((s.last for s in series), default=None)
     if newest is not None:
         click.echo(f"Last value {iso(newest)}, {_ago(int(time.time()) - newest)} ago.")

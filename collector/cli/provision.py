@@ -6,7 +6,7 @@ from __future__ import annotations
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -17,6 +17,10 @@ from collector.cli.options import with_settings
 from collector.errors import SettingError
 from collector.settings import Settings
 
+if TYPE_CHECKING:
+    from collector.registry import Registry
+
+_GRACE_S = 3600
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -27,7 +31,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--collector", metavar="HOST[:PORT]", help="Where kits reach the broker. [from --broker or --listen]")
 @click.option("--network", metavar="NAME", help="The Wi-Fi, of 2.4 GHz. [the one the kit has, or asks]")
 @click.option("--wifi-password-file", type=_FILE, metavar="FILE", help="Or CITIMEASURE_WIFI_PASSWORD. [asks]")
-@click.option("--mqtt-password-file", type=_FILE, metavar="FILE", help="Or CITIMEASURE_MQTT_PASSWORD. [asks]")
+@click.option("--mqtt-password-file", type=_FILE, metavar="FILE", help="Or CITIMEASURE_MQTT_PASSWORD. [a new one]")
+@click.option("--token-file", type=_FILE, metavar="FILE", help="Or CITIMEASURE_TOKEN: of `device token`.")
+@click.option("--new-password", is_flag=True, help="Give a kit that has a password another one.")
 @click.option("--set", "more", multiple=True, metavar="NAME=VALUE", help="A setting of the kit, as interval=60.")
 def provision(
     settings: Settings, device: str | None, port: str | None, collector: str | None, network: str | None, **rest: Any
@@ -35,7 +41,8 @@ def provision(
     """Set up a kit on a cable: its id, its collector, its Wi-Fi.
 
     Without DEVICE a kit keeps the id it has if that is registered; a new kit is registered as a new one. It can be
-    repeated. Passwords are asked for, or come from files or the environment, never from arguments. Prints a label.
+    repeated. A new kit gets a password of its own, which nobody sees. The Wi-Fi's is asked for, or comes from a file or
+    the environment, never from an argument. Prints a label.
 
     \b
     citimeasure provision
@@ -49,9 +56,7 @@ def provision(
     with told_plainly(), Session(port or find_port(), _say) as kit:
         known = kit.known()
         _say(f"A kit with firmware {known.version} on {kit.name} ({known.chip}).")
-        id_ = _registered(settings, device, known.device)
-        ask = f"MQTT password of {id_} (empty: none)" if settings.broker != "embedded" else None
-        password = secret("CITIMEASURE_MQTT_PASSWORD", rest["mqtt_password_file"], ask)
+        id_, password = _identity(settings, device, known.device, rest)
         kit.tell(Wanted(id_, host, number, password, more))
         _say(f"It is {id_} now, and sends to {host}:{number}.")
         if network or not known.network:
@@ -94,20 +99,37 @@ def _more(given: tuple[str, ...]) -> dict[str, str | int]:
     return more
 
 
-def _registered(settings: Settings, device: str | None, own: str) -> str:
-    """The id of the kit: the one that was named, its own, or a new one."""
+def _identity(settings: Settings, device: str | None, own: str, rest: dict[str, Any]) -> tuple[str, str | None]:
+    """The kit's id (named, its own, of a token, or a new one) and its password; None if it keeps the one it has."""
     from collector.registry import Registry
     from collector.service import prepare_folder
 
+    token = secret("CITIMEASURE_TOKEN", rest["token_file"], None)
     prepare_folder(settings.folder)
     with Registry(settings.registry_url) as registry:
-        if device:
-            return str(registry.device(device).id)
-        if own and own in registry.known_devices():
-            return own
-        made = registry.add_device("kit-1")
-        registry.start_deployment(made.id, int(time.time()))
-        return str(made.id)
+        if token:
+            return registry.identity.redeem(token, device)
+        id_ = _registered(registry, device, own)
+        new = rest["new_password"] or id_ != own
+        ask = f"MQTT password of {id_} (empty: {'a new one' if new else 'it stays'})"
+        given = secret(
+            "CITIMEASURE_MQTT_PASSWORD", rest["mqtt_password_file"], ask if settings.broker != "embedded" else None
+        )
+        if not given and not new and (settings.broker != "embedded" or registry.identity.has_password(id_)):
+            return id_, None
+        # Should the cable be pulled now, the kit can still log in with the password that it has.
+        return id_, registry.identity.set_password(id_, given or None, grace=_GRACE_S)
+
+
+def _registered(registry: Registry, device: str | None, own: str) -> str:
+    """The id of the kit: the one that was named, its own, or a new one."""
+    if device:
+        return str(registry.device(device).id)
+    if own and own in registry.known_devices():
+        return own
+    made = registry.add_device("kit-1")
+    registry.start_deployment(made.id, int(time.time()))
+    return str(made.id)
 
 
 def _address(settings: Settings, collector: str | None) -> tuple[str, int]:

@@ -92,9 +92,12 @@ def _register(settings: Settings, kits: list[Any], start: int) -> None:
 
 def sending(settings: Settings, **how: Any) -> Sending:
     """How to publish: to the broker of the settings, or to the one that the collector embeds."""
+    from collector.ingest.broker import anonymous, with_login
     from collector.simulate.fleet import Sending
 
     broker = f"mqtt://{settings.broker_listen}" if settings.broker == "embedded" else settings.broker
+    if settings.broker == "embedded" and not anonymous(settings):
+        settings = with_login(settings)
     if settings.broker_username:
         how |= {"username": settings.broker_username, "password": settings.secret("broker_password")}
-    return Sending(broker, **how)
+    return Sending(broker, ca_file=settings.broker_root, **how)

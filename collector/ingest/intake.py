@@ -20,6 +20,8 @@ from typing import NamedTuple
 import msgspec
 
 from collector.errors import NetworkError
+from collector.ingest.limits import Limits
+from collector.ingest.shelf import Shelf
 from collector.ingest.spool import Quarantined, Spool, Taken, encode_taken
 from collector.message import (
     Ack,
@@ -40,6 +42,7 @@ log = logging.getLogger(__name__)
 _LOOK_AGAIN = 0.2  # [s]
 # Of a message that is too large, this much is kept for a look.
 KEPT_OF_OVERSIZE = 8192
+MAX_ACK = 3072  # [bytes]; a kit reads packets of at most 4096
 
 
 class Arrived(NamedTuple):
@@ -73,12 +76,17 @@ class Intake:
         known_devices: Callable[[], frozenset[str]],
         settings: Settings,
         clock: Callable[[], float] = time.time,
+        locked_out: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self.spool = spool
+        self._read_locked_out = locked_out
+        self._locked_out = locked_out()
         self._known_devices = known_devices
         self._known = known_devices()
         self._examined = self._known  # as of the last look into the quarantine for devices that are known now
         self._next_look = 0.0
+        self._limits = Limits(settings, self._is_known)
+        self._shelf = Shelf(spool, settings.quarantine_messages, lambda device: device in self._known)
         self._settings = settings
         self._oldest = oldest_time(settings)
         self._clock = clock
@@ -93,7 +101,9 @@ class Intake:
         self._dated_boots = self.spool.dated_boots()
 
     def take(self, topic: str, payload: bytes) -> None:
-        """Remembers a message until the next commit."""
+        """Remembers a message until the next commit; one that is over its device's limits it forgets."""
+        if not self._limits.admit(topic, len(payload)):
+            return
         self._pending.append(Arrived(topic, payload, int(self._clock() * 1000)))
 
     @property
@@ -110,22 +120,35 @@ class Intake:
         try:
             with self.spool.transaction():
                 self._write(arrived, group)
+                self._shelf.tidy()
         except sqlite3.OperationalError as error:
             # Nothing of the group is stored and nothing is acknowledged: the kits will send it again.
             log.error("spool: %d messages not taken: %s", len(arrived), error)
             self._forget()
+            self._shelf.recount()
             return []
         return _acks(group)
 
     def refresh(self) -> None:
         """Reads again which devices there are, and takes what was refused of those that are new."""
+        self._count_held()
+        self._locked_out = self._read_locked_out()
         known = self._known = self._known_devices()
         if known == self._examined:
             return
         self._examined = known
+        self._limits.forget(known)
         for topic in self.spool.quarantined_topics(Reason.UNKNOWN_DEVICE):
             if device_of(topic) in known:
                 self._take_again(topic)
+        self._shelf.recount()
+
+    def _count_held(self) -> None:
+        """Writes down how many messages were over a limit."""
+        held, self._limits.held = self._limits.held, Counter()
+        if held:
+            with self.spool.transaction():
+                self.spool.count((device, "held", n) for device, n in held.items())
 
     def _is_known(self, device: str) -> bool:
         """Whether a device is registered; looks again for one that is not, a few times a second at most."""
@@ -173,12 +196,19 @@ class Intake:
 
     def _decide(self, message: Arrived, group: _Group) -> None:
         device = device_of(message.topic)
+        if (device is None or not self._is_known(device)) and not self._shelf.has_room():
+            group.counts["", "held"] += 1
+            return
         if device is None:
             detail = "a topic of version 1 is citimeasure/v1/<device>/readings"
             self._quarantine(group, message, None, [Refusal(Reason.TOPIC, detail)])
             group.counts["", Reason.TOPIC] += 1
             return
+        if device in self._locked_out:
+            group.counts[device, "locked_out"] += 1
+            return
         decoded = decode(device, message.payload)
+        self._limits.charge(message.topic, len(decoded.readings) + len(decoded.refused))
         refused = list(decoded.refused)
         readings = decoded.readings
         if readings and not self._is_known(device):
@@ -283,6 +313,7 @@ class Intake:
 
     def _keep_note(self, group: _Group, message: Arrived, boot: int, reason: Reason, seqs: list[int]) -> None:
         device = device_of(message.topic) or ""
+        self._shelf.add(message.topic)
         group.noted[device, boot].update({str(seq): reason for seq in seqs})
         group.counts[device, reason] += len(seqs)
         group.quarantined.append(
@@ -306,6 +337,7 @@ class Intake:
         for reason, some in by_reason.items():
             seqs = _seqs([refusal.seq for refusal in some if refusal.seq is not None])
             payload = message.payload[:KEPT_OF_OVERSIZE]
+            self._shelf.add(message.topic)
             group.quarantined.append(
                 Quarantined(message.received, message.topic, boot, reason, some[0].detail, seqs, False, payload)
             )
@@ -332,7 +364,23 @@ def _acks(group: _Group) -> list[tuple[str, bytes]]:
             noted=group.noted.get((device, boot), {}),
             now=group.undated.get((device, boot)),
         )
-        acks.append((ack_topic(device), msgspec.json.encode(ack)))
+        acks += [(ack_topic(device), part) for part in _parts(ack)]
     for device, reason in group.errors.items():
         acks.append((ack_topic(device), msgspec.json.encode(Ack(error=reason))))
     return acks
+
+
+def _parts(ack: Ack) -> list[bytes]:
+    """An acknowledgement, in as many messages as kits and brokers can take.
+
+    Some hundred readings that are refused need longer words than they had; a broker that closes the connection of
+    who sends too much would then close the collector's.
+    """
+    encoded = msgspec.json.encode(ack)
+    if len(encoded) <= MAX_ACK:
+        return [encoded]
+    rejected, noted = list(ack.rejected.items()), list(ack.noted.items())
+    half = (len(ack.seq) + 1) // 2, (len(rejected) + 1) // 2, (len(noted) + 1) // 2
+    first = Ack(ack.boot, ack.seq[: half[0]], dict(rejected[: half[1]]), dict(noted[: half[2]]), now=ack.now)
+    second = Ack(ack.boot, ack.seq[half[0] :], dict(rejected[half[1] :]), dict(noted[half[2] :]), now=ack.now)
+    return _parts(first) + _parts(second)

@@ -57,7 +57,7 @@ class Link:
         if self._settings.broker_username:
             client.username_pw_set(self._settings.broker_username, self._settings.secret("broker_password"))
         if self._tls:
-            client.tls_set()
+            client.tls_set(ca_certs=self._settings.broker_root or None)
         client.on_message = self._on_message
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe

@@ -101,6 +101,7 @@ class Spool:
                     f"The spool {self.path} has schema {version}; this program knows schema {SCHEMA_VERSION}.",
                     "Use the version of citimeasure that made it, or a newer one.",
                 )
+            self.db.execute("CREATE INDEX IF NOT EXISTS quarantine_topic ON quarantine (topic)")
 
     def close(self) -> None:
         """Closes the connection; what was committed stays."""
@@ -199,6 +200,18 @@ class Spool:
         """The topics of which messages were refused for a reason."""
         query = "SELECT DISTINCT topic FROM quarantine WHERE reason = ? AND kept = 0"
         return [topic for (topic,) in self.db.execute(query, (reason,))]
+
+    def quarantine_sizes(self) -> list[tuple[str, int]]:
+        """How many entries the quarantine has of each topic."""
+        return self.db.execute("SELECT topic, count(*) FROM quarantine GROUP BY topic").fetchall()
+
+    def trim_quarantined(self, topic: str, most: int) -> None:
+        """Keeps the newest entries of a topic; what waits for its device to be registered stays in any case."""
+        self.db.execute(
+            "DELETE FROM quarantine WHERE topic = ? AND reason != ? AND id NOT IN"
+            " (SELECT id FROM quarantine WHERE topic = ? ORDER BY id DESC LIMIT ?)",
+            (topic, Reason.UNKNOWN_DEVICE, topic, most),
+        )
 
     # What the senders do.
 

@@ -18,12 +18,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
 
+from collector.credentials import COLLECTOR
 from collector.errors import DataError, NetworkError, NothingFound, SettingError
 from collector.registry import schema
 from collector.registry.entries import (
     ENVIRONMENTS,
     EXPOSURES,
     GRIDS,
+    Account,
     Assignment,
     Consent,
     Deployment,
@@ -32,9 +34,10 @@ from collector.registry.entries import (
     Station,
     new_id,
 )
+from collector.registry.identity import Identity
 from collector.registry.migrations import upgrade
 
-__all__ = ["Assignment", "Consent", "Deployment", "Device", "Host", "Registry", "Station"]
+__all__ = ["Account", "Assignment", "Consent", "Deployment", "Device", "Host", "Registry", "Station"]
 
 _ID = re.compile(r"[a-z0-9-]{6,32}")
 
@@ -69,7 +72,7 @@ class Registry:
         self._engine.dispose()
 
     @contextmanager
-    def _write(self, what: str) -> Iterator[sa.Connection]:
+    def writing(self, what: str) -> Iterator[sa.Connection]:
         """A transaction; DataError if the database does not take `what`."""
         try:
             with self._writing.begin() as connection:
@@ -82,35 +85,43 @@ class Registry:
             raise _away(self._engine.url, error) from error
 
     def _add(self, table: sa.Table, what: str, **values: Any) -> None:
-        with self._write(what) as connection:
+        with self.writing(what) as connection:
             connection.execute(table.insert().values(**values))
 
-    def _rows(self, query: sa.Select[Any]) -> list[Any]:
+    def read(self, query: sa.Select[Any]) -> list[Any]:
+        """Rows, as mappings."""
         try:
             with self._engine.begin() as connection:
                 return [row._mapping for row in connection.execute(query)]
         except OperationalError as error:
             raise _away(self._engine.url, error) from error
 
+    @property
+    def identity(self) -> Identity:
+        """Passwords and tokens of kits."""
+        return Identity(self)
+
     # Devices and deployments
 
     def add_device(self, model: str, id: str | None = None, *, simulated: bool = False) -> Device:
         """Registers a kit; without an id it gets a random one."""
+        if id == COLLECTOR:
+            raise DataError(f"No kit can be called {id!r}.", "It is the collector's own name at the broker.")
         device = Device(_checked(id) if id else new_id("sim" if simulated else "kit"), model, simulated, _now())
         self._add(schema.device, f"The device {device.id}", **vars(device))
         return device
 
     def devices(self) -> list[Device]:
         """All devices, in order of their ids."""
-        return [Device(**row) for row in self._rows(sa.select(schema.device).order_by(schema.device.c.id))]
+        return [Device(**row) for row in self.read(sa.select(schema.device).order_by(schema.device.c.id))]
 
     def known_devices(self) -> frozenset[str]:
         """The ids of all devices, for the intake."""
-        return frozenset(row["id"] for row in self._rows(sa.select(schema.device.c.id)))
+        return frozenset(row["id"] for row in self.read(sa.select(schema.device.c.id)))
 
     def device(self, id: str) -> Device:
         """One device; NothingFound if it is not registered."""
-        rows = self._rows(sa.select(schema.device).where(schema.device.c.id == id))
+        rows = self.read(sa.select(schema.device).where(schema.device.c.id == id))
         if not rows:
             raise NothingFound(f"There is no device {id!r}.", "`citimeasure device list` shows those there are.")
         return Device(**rows[0])
@@ -146,7 +157,7 @@ class Registry:
         except (ValueError, OSError, ZoneInfoNotFoundError) as error:
             raise DataError(f"There is no time zone {zone!r}.", "Write one as Europe/Amsterdam.") from error
         t = schema.deployment
-        with self._write(f"The deployment of {device}") as connection:
+        with self.writing(f"The deployment of {device}") as connection:
             last = connection.execute(sa.select(sa.func.max(t.c.start)).where(t.c.device == device)).scalar()
             if last is not None and last >= start:
                 raise DataError(f"The device {device} has a deployment that begins at {last} or later.")
@@ -164,7 +175,7 @@ class Registry:
         """Deployments of one device or of all, oldest first."""
         t = schema.deployment
         query = sa.select(t).order_by(t.c.device, t.c.start)
-        return [Deployment(**row) for row in self._rows(query if device is None else query.where(t.c.device == device))]
+        return [Deployment(**row) for row in self.read(query if device is None else query.where(t.c.device == device))]
 
     # People
 
@@ -189,7 +200,7 @@ class Registry:
     def consents(self, host: str) -> dict[str, Consent]:
         """The decision that holds for each purpose."""
         t = schema.consent
-        rows = self._rows(sa.select(*(c for c in t.c if c.name != "no")).where(t.c.host == host).order_by(t.c.no))
+        rows = self.read(sa.select(*(c for c in t.c if c.name != "no")).where(t.c.host == host).order_by(t.c.no))
         return {row["purpose"]: Consent(**row) for row in rows}
 
     # Stations
@@ -211,7 +222,7 @@ class Registry:
 
     def stations(self) -> list[Station]:
         """All stations, in order of their ids."""
-        return [Station(**row) for row in self._rows(sa.select(schema.station).order_by(schema.station.c.id))]
+        return [Station(**row) for row in self.read(sa.select(schema.station).order_by(schema.station.c.id))]
 
     def station(self, id: str) -> Station:
         """One station; NothingFound if it is not registered."""
@@ -225,7 +236,7 @@ class Registry:
     def put_calibration(self, id: str, record: bytes) -> None:
         """Keeps a record under its id; keeping it again changes nothing."""
         table = schema.calibration
-        with self._write(f"The calibration {id}") as connection:
+        with self.writing(f"The calibration {id}") as connection:
             there = connection.execute(sa.select(table.c.record).where(table.c.id == id)).scalar()
             if there is None:
                 connection.execute(table.insert().values(id=id, record=record, created=_now()))
@@ -235,7 +246,7 @@ class Registry:
     def calibration(self, id: str) -> bytes:
         """A record by its id, or by the beginning of it."""
         table = schema.calibration
-        rows = self._rows(sa.select(table).where(table.c.id.startswith(id, autoescape=True)).limit(2))
+        rows = self.read(sa.select(table).where(table.c.id.startswith(id, autoescape=True)).limit(2))
         if len(rows) != 1 or len(id) < 4:
             many = "More than one calibration begins with" if len(rows) == 2 else "There is no calibration"
             raise NothingFound(f"{many} {id!r}.", "`citimeasure calibrate list` shows those there are.")
@@ -266,10 +277,10 @@ class Registry:
             query = query.where(t.c.created <= as_of)
         known = sa.select(d.c.device, d.c.start).order_by(d.c.start)
         moves: dict[str, list[int]] = {}
-        for row in self._rows(known if as_of is None else known.where(d.c.created <= as_of)):
+        for row in self.read(known if as_of is None else known.where(d.c.created <= as_of)):
             moves.setdefault(row["device"], []).append(row["start"])
         found = []
-        for row in self._rows(query):
+        for row in self.read(query):
             one = Assignment(**row)
             next_move = next((move for move in moves.get(one.device, []) if move > one.start), None)
             ends = [end for end in (one.until, next_move) if end is not None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Without letters and digits that look alike on a label.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -23,6 +23,15 @@ class Device:
     model: str
     simulated: bool
     created: int
+    revoked: int | None = None  # since when it is locked out
+
+
+@dataclass(frozen=True)
+class Account:
+    """A kit that may log in, with the hashes of the passwords that hold now, the newest first."""
+
+    device: str
+    hashes: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)

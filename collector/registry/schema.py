@@ -19,6 +19,17 @@ device = Table(
     Column("model", String(64), nullable=False),
     Column("simulated", Boolean, nullable=False),
     Column("created", BigInteger, nullable=False),
+    Column("revoked", BigInteger),
+)
+credential = Table(
+    "credential",
+    metadata,
+    Column("no", _ID, primary_key=True, autoincrement=True),
+    Column("device", String(32), ForeignKey("device.id"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("hash", String(200), nullable=False, index=True),
+    Column("created", BigInteger, nullable=False),
+    Column("until", BigInteger),
 )
 project = Table(
     "project",

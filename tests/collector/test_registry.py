@@ -213,7 +213,7 @@ def test_a_snapped_place_is_near_and_stays_where_it_is(latitude, longitude, grid
 def test_reading_waits_for_no_writer(tmp_path):
     url = f"sqlite:///{tmp_path / 'registry.sqlite'}"
     with Registry(url) as writer, Registry(url) as reader:
-        with writer._write("a test") as connection:
+        with writer.writing("a test") as connection:
             connection.execute(schema.device.insert().values(id="kit-aaa", model="m", simulated=False, created=0))
             assert reader.known_devices() == frozenset()
         assert reader.known_devices() == {"kit-aaa"}
