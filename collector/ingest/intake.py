@@ -20,6 +20,7 @@ from typing import NamedTuple
 import msgspec
 
 from collector.errors import NetworkError
+from collector.ingest.answers import parts_of
 from collector.ingest.limits import Limits
 from collector.ingest.shelf import Shelf
 from collector.ingest.spool import Quarantined, Spool, Taken, encode_taken
@@ -43,7 +44,6 @@ log = logging.getLogger(__name__)
 _LOOK_AGAIN = 0.2  # [s]
 # Of a message that is too large, this much is kept for a look.
 KEPT_OF_OVERSIZE = 8192
-MAX_ACK = 3072  # [bytes]; a kit reads packets of at most 4096
 
 
 class Arrived(NamedTuple):
@@ -379,23 +379,7 @@ def _acks(group: _Group) -> list[tuple[str, bytes]]:
             noted=group.noted.get((device, boot), {}),
             now=group.undated.get((device, boot)),
         )
-        acks += [(ack_topic(device), part) for part in _parts(ack)]
+        acks += [(ack_topic(device), part) for part in parts_of(ack)]
     for device, reason in group.errors.items():
         acks.append((ack_topic(device), msgspec.json.encode(Ack(error=reason))))
     return acks
-
-
-def _parts(ack: Ack) -> list[bytes]:
-    """An acknowledgement, in as many messages as kits and brokers can take.
-
-    Some hundred readings that are refused need longer words than they had; a broker that closes the connection of
-    who sends too much would then close the collector's.
-    """
-    encoded = msgspec.json.encode(ack)
-    if len(encoded) <= MAX_ACK:
-        return [encoded]
-    rejected, noted = list(ack.rejected.items()), list(ack.noted.items())
-    half = (len(ack.seq) + 1) // 2, (len(rejected) + 1) // 2, (len(noted) + 1) // 2
-    first = Ack(ack.boot, ack.seq[: half[0]], dict(rejected[: half[1]]), dict(noted[: half[2]]), now=ack.now)
-    second = Ack(ack.boot, ack.seq[half[0] :], dict(rejected[half[1] :]), dict(noted[half[2] :]), now=ack.now)
-    return _parts(first) + _parts(second)
