@@ -88,17 +88,46 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _spool(settings: Settings) -> Finding:
+    from collector.ingest.repair import check, set_aside
     from collector.ingest.spool import FILE, Spool
 
     if not (settings.folder / FILE).exists():
         return Finding("spool", None, "none yet")
+    damage = check(settings.folder / FILE)
+    if damage is not None:
+        hint = (
+            "Start the collector again: the start sets the file aside and saves what is readable. Look after the disk."
+        )
+        return Finding("spool", False, f"damaged: {damage}", hint)
+    if aside := set_aside(settings.folder):
+        names = ", ".join(one.name for one in aside)
+        hint = f"Read {aside[-1]}.txt: it says what was saved. Look after the disk, then move these files away."
+        return Finding("spool", False, f"was damaged, and is sound now; set aside: {names}", hint)
     spool = Spool(settings.folder)
     try:
-        sound = spool.db.execute("PRAGMA quick_check").fetchone()[0]
         waiting = ", ".join(f"{n} messages wait for {sink}" for sink, n in spool.backlog().items() if n)
     finally:
         spool.close()
-    return Finding("spool", sound == "ok", waiting or "every message is in its store", f"SQLite says: {sound}")
+    return Finding("spool", True, waiting or "every message is in its store")
+
+
+def _sinks(settings: Settings) -> Finding:
+    from collector.ingest.sinks import sinks
+    from collector.ingest.spool import FILE, Spool
+
+    if not (settings.folder / FILE).exists():
+        return Finding("sinks", None, "none yet")
+    spool = Spool(settings.folder)
+    try:
+        found = [one for one in sinks(spool) if one.sink in settings.stores]
+    finally:
+        spool.close()
+    for one in found:
+        if one.state in ("waiting", "refused"):
+            text = f"{one.sink} is {one.state}, {one.lag_messages} messages wait: {one.last_error}"
+            hint = "Nothing is lost: it goes on by itself when that is put right. `citimeasure sink status` shows how."
+            return Finding("sinks", False, text, hint)
+    return Finding("sinks", True, "; ".join(f"{one.sink}: {one.state}" for one in found) or "none yet")
 
 
 def _broker(settings: Settings) -> Finding:
@@ -152,6 +181,7 @@ _CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "folder": _folder,
     "disk": _disk,
     "spool": _spool,
+    "sinks": _sinks,
     "broker": _broker,
     "store": _store,
     "registry": _registry,

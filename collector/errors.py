@@ -77,11 +77,24 @@ class StoreUnavailable(StoreError):
 
 
 class StoreRefused(StoreError):
-    """The store read the request and refused it (HTTP 400, 413, 422, or 401, 403, 404 with `access`)."""
+    """The store read the request and refused it (HTTP 400, 413, 422, or 401, 403, 404 with `access`).
 
-    def __init__(self, what: str, hint: str = "", *, access: bool = False) -> None:
+    Where the store said more: `kind` is "type" (the field holds values of another type) or "age" (older than the store
+    keeps), `quantity` the one it is about, `dropped` how many lines of the request it refused.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        hint: str = "",
+        *,
+        access: bool = False,
+        kind: str = "",
+        quantity: str = "",
+        dropped: int | None = None,
+    ) -> None:
         super().__init__(what, hint)
-        self.access = access
+        self.access, self.kind, self.quantity, self.dropped = access, kind, quantity, dropped
 
 
 class Refused(CitimeasureError):

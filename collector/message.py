@@ -39,6 +39,9 @@ class Reason(StrEnum):
     UNKNOWN_DEVICE = "unknown_device"  # the registry does not know the device (yet)
     CLOCK = "clock"  # the time is before measuring began, or in the future
     STORE = "store"  # a store refused a value that was acknowledged: kept apart with the store's words
+    STORE_TYPE = "store_type"  # a store holds values of another type under that name: kept apart
+    STORE_AGE = "store_age"  # a store does not keep values that old: kept apart
+    DAMAGED = "damaged"  # taken, but damaged in the spool's file before every store had it: kept apart
     CONFLICT = "conflict"  # another reading with this time was taken before
     DUPLICATE = "duplicate"  # the same reading again: kept once
     LATE = "late"  # older than one that was taken before: kept

@@ -10,22 +10,28 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
+import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from collector.errors import SettingError
+from collector.errors import DataError, SettingError
+from collector.ingest.archive import Keeper
 from collector.ingest.broker import EmbeddedBroker, with_login
 from collector.ingest.intake import Intake
 from collector.ingest.mqtt import Link
+from collector.ingest.repair import mend
 from collector.ingest.sender import Sender
 from collector.ingest.spool import Spool
 from collector.registry import Registry
 from collector.settings import Settings
 
 log = logging.getLogger(__name__)
+
+_ROOM_TO_START = 2_000_000  # so much the files need that a start makes [bytes]
+_LOOK = 2.0  # how often a start looks for room [s]
 
 
 def prepare_folder(folder: Path) -> None:
@@ -54,10 +60,41 @@ def locked(folder: Path) -> Iterator[None]:
                 f"Another collector (process {lock.read().strip() or '?'}) runs on the folder {folder}.",
                 "Stop it first, or choose another folder with --folder.",
             ) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+        with suppress(OSError):  # on a full disk nobody learns who has it; it is held all the same
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
         yield
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a collector runs on the folder now."""
+    try:
+        with (folder / "lock").open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _ready(settings: Settings, stop: threading.Event) -> bool:
+    """Waits for room on the disk, then checks the spool and mends it; False if the service is stopped before."""
+    told = False
+    while True:
+        free = shutil.disk_usage(settings.folder).free
+        if free >= min(_ROOM_TO_START, settings.free_mb * 1_000_000):
+            try:
+                mend(settings.folder, settings.stores)
+                return True
+            except (OSError, sqlite3.OperationalError) as error:
+                log.warning("spool: it cannot be checked yet: %s", error)
+        if not told:
+            log.error("disk: %d kB free in %s; the collector waits for room", free // 1000, settings.folder)
+            told = True
+        if stop.wait(_LOOK):
+            return False
 
 
 def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], None] = lambda _: None) -> None:
@@ -65,10 +102,11 @@ def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], N
     prepare_folder(settings.folder)
     with ExitStack() as stack:
         stack.enter_context(locked(settings.folder))
+        if not _ready(settings, stop):
+            return
         registry = stack.enter_context(Registry(settings.registry_url))
         spool = Spool(settings.folder, writer=True)
         stack.callback(spool.close)
-        spool.prune(settings.remember_days, settings.quarantine_days, int(time.time() * 1000))
         if settings.broker == "embedded":
             settings = with_login(settings)
             broker = EmbeddedBroker(settings, registry.identity.accounts)
@@ -77,28 +115,43 @@ def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], N
         intake = Intake(spool, registry.known_devices, settings, locked_out=registry.identity.revoked)
         link = Link(settings, intake, stop)
         link.on_ready = lambda: on_ready(link.address)
-        senders_stop = threading.Event()
-        senders = [Sender(name, settings, senders_stop) for name in settings.stores]
-        stack.callback(_stop_senders, senders, senders_stop)
-        for sender in senders:
-            sender.start()
-        watch = threading.Thread(target=_watch, args=(senders, stop), name="watch", daemon=True)
+        workers_stop = threading.Event()
+        workers: list[Sender | Keeper] = [Sender(name, settings, workers_stop) for name in settings.stores]
+        workers.append(Keeper(settings, workers_stop))
+        stack.callback(_stop_workers, workers, workers_stop)
+        for worker in workers:
+            worker.start()
+        watch = threading.Thread(target=_watch, args=(workers, stop), name="watch", daemon=True)
         watch.start()
-        link.run()
+        with _told_damage(spool):
+            link.run()
         log.info("stopping: what was acknowledged is in %s", spool.path)
-    for sender in senders:
-        if sender.failed is not None:
-            raise sender.failed
+    for worker in workers:
+        if worker.failed is not None:
+            with _told_damage(spool):
+                raise worker.failed
 
 
-def _watch(senders: list[Sender], stop: threading.Event) -> None:
-    """Stops the service if a sender ends before it should: better a restart than a spool that only grows."""
+@contextmanager
+def _told_damage(spool: Spool) -> Iterator[None]:
+    """Says in words that the spool was found damaged; the next start mends it."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise DataError(
+            f"The spool {spool.path} was found damaged: {error}.",
+            "Start again: the start sets the file aside and saves what is readable. Look after the disk.",
+        ) from error
+
+
+def _watch(workers: list[Sender | Keeper], stop: threading.Event) -> None:
+    """Stops the service if a worker ends before it should: better a restart than a spool that only grows."""
     while not stop.wait(0.5):
-        if any(not sender.is_alive() for sender in senders):
+        if any(not worker.is_alive() for worker in workers):
             stop.set()
 
 
-def _stop_senders(senders: list[Sender], stop: threading.Event) -> None:
+def _stop_workers(workers: list[Sender | Keeper], stop: threading.Event) -> None:
     stop.set()
-    for sender in senders:
-        sender.join(timeout=60)
+    for worker in workers:
+        worker.join(timeout=60)

@@ -63,6 +63,8 @@ class Settings:
     limit_bytes: int = _setting(3_000_000, "bytes of messages of one device in a minute; 0 is no limit")
     limit_readings: int = _setting(6000, "readings of one device in a minute; 0 is no limit")
     limit_burst: int = _setting(10, "so many minutes' worth of the limits may come at once")
+    archive_days: int = _setting(7, "how long messages that every store has stay in the spool's archive [days] ...")
+    archive_mb: int = _setting(512, "... and how large all messages in the spool may grow by that [MB]")
     free_mb: int = _setting(64, "with less room on the disk, nothing more is acknowledged [MB]")
 
     @property
@@ -172,8 +174,9 @@ def _check(settings: Settings, origin: Mapping[str, str]) -> None:
     ):  # fmt: skip
         if getattr(settings, name) < 1:
             raise wrong(name, "it must be at least 1")
-    if settings.free_mb < 0:
-        raise wrong("free_mb", "it cannot be negative")
+    for name in ("archive_days", "archive_mb", "free_mb"):
+        if getattr(settings, name) < 0:
+            raise wrong(name, "it cannot be negative")
     if settings.broker != "embedded":
         parse_broker(settings.broker)
     parse_address(settings.broker_listen)

@@ -20,9 +20,11 @@ from typing import NamedTuple
 import msgspec
 
 from collector.errors import NetworkError
+from collector.ingest.answers import parts_of
 from collector.ingest.limits import Limits
 from collector.ingest.shelf import Shelf
 from collector.ingest.spool import Quarantined, Spool, Taken, encode_taken
+from collector.ingest.steady import SteadyClock
 from collector.message import (
     Ack,
     Decoded,
@@ -42,7 +44,6 @@ log = logging.getLogger(__name__)
 _LOOK_AGAIN = 0.2  # [s]
 # Of a message that is too large, this much is kept for a look.
 KEPT_OF_OVERSIZE = 8192
-MAX_ACK = 3072  # [bytes]; a kit reads packets of at most 4096
 
 
 class Arrived(NamedTuple):
@@ -75,7 +76,7 @@ class Intake:
         spool: Spool,
         known_devices: Callable[[], frozenset[str]],
         settings: Settings,
-        clock: Callable[[], float] = time.time,
+        clock: SteadyClock | None = None,
         locked_out: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self.spool = spool
@@ -89,7 +90,7 @@ class Intake:
         self._shelf = Shelf(spool, settings.quarantine_messages, lambda device: device in self._known)
         self._settings = settings
         self._oldest = oldest_time(settings)
-        self._clock = clock
+        self._clock = clock or SteadyClock()
         self._pending: list[Arrived] = []
         self._full = False
         self._forget()
@@ -99,6 +100,7 @@ class Intake:
         self._numbers: dict[str, int] = {}
         self._newest: dict[int, int] = {}
         self._dated_boots = self.spool.dated_boots()
+        self._latest = self.spool.latest()
 
     def take(self, topic: str, payload: bytes) -> None:
         """Remembers a message until the next commit; one that is over its device's limits it forgets."""
@@ -173,8 +175,13 @@ class Intake:
 
     def _room(self) -> bool:
         """Whether the disk has room; says so once when that changes."""
-        free = shutil.disk_usage(self.spool.path.parent).free // 1_000_000
-        full = free < self._settings.free_mb
+        wanted = self._settings.free_mb * 1_000_000
+        if self._full:
+            wanted += wanted // 10  # or it would stop and go on at every message
+        free = shutil.disk_usage(self.spool.path.parent).free
+        # Room that the archive left inside the file counts, but the log beside it grows on the disk itself.
+        full = free < wanted and (free < wanted // 4 or free + self.spool.reusable() < wanted)
+        free //= 1_000_000
         if full != self._full:
             self._full = full
             if full:
@@ -227,18 +234,26 @@ class Intake:
         if no not in self._newest:
             self._newest[no] = self.spool.newest(no)
         horizon = message.received // 1000 + self._settings.future_s
+        # A clock that was set back behind what the spool has seen may be the one that is wrong, not the kit's.
+        set_back = message.received < self._latest - self._settings.future_s * 1000
+        self._latest = max(self._latest, message.received)
         refused: list[Refusal] = []
         timed: Taken = []
         plain = not decoded.refused
         for reading in decoded.readings:
             t = reading.t
             if t is None:
+                if not self._clock.settled:
+                    plain = False
+                    continue  # no answer: the kit keeps it until this clock can be believed
                 group.undated[device, boot] = message.received
             if t is None or (no, boot) in self._dated_boots:
                 t = self._settle(no, boot, reading, message.received)
                 plain = False
             if self._oldest <= t <= horizon:
                 timed.append((reading, t))
+            elif t > horizon and set_back:
+                plain = False  # no answer either
             else:
                 detail = f"{t} is {'in the future' if t > horizon else 'before ' + self._settings.oldest}"
                 refused.append(Refusal(Reason.CLOCK, detail, reading.seq))
@@ -364,23 +379,7 @@ def _acks(group: _Group) -> list[tuple[str, bytes]]:
             noted=group.noted.get((device, boot), {}),
             now=group.undated.get((device, boot)),
         )
-        acks += [(ack_topic(device), part) for part in _parts(ack)]
+        acks += [(ack_topic(device), part) for part in parts_of(ack)]
     for device, reason in group.errors.items():
         acks.append((ack_topic(device), msgspec.json.encode(Ack(error=reason))))
     return acks
-
-
-def _parts(ack: Ack) -> list[bytes]:
-    """An acknowledgement, in as many messages as kits and brokers can take.
-
-    Some hundred readings that are refused need longer words than they had; a broker that closes the connection of
-    who sends too much would then close the collector's.
-    """
-    encoded = msgspec.json.encode(ack)
-    if len(encoded) <= MAX_ACK:
-        return [encoded]
-    rejected, noted = list(ack.rejected.items()), list(ack.noted.items())
-    half = (len(ack.seq) + 1) // 2, (len(rejected) + 1) // 2, (len(noted) + 1) // 2
-    first = Ack(ack.boot, ack.seq[: half[0]], dict(rejected[: half[1]]), dict(noted[: half[2]]), now=ack.now)
-    second = Ack(ack.boot, ack.seq[half[0] :], dict(rejected[half[1] :]), dict(noted[half[2] :]), now=ack.now)
-    return _parts(first) + _parts(second)

@@ -3,7 +3,8 @@
 
 A SQLite file (WAL, synchronous FULL) with the raw messages, what was refused of them (the quarantine), which readings
 were seen before, counters per device, and how far each sink has come. The intake writes it, in groups; each sender
-reads it through a connection of its own and moves its own cursor. A message goes when every sink has passed it.
+reads it through a connection of its own and moves its own cursor. What every sink has passed stays as an archive until
+the keeper (archive.py) lets it go; repair.py looks after a damaged file.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from collector.errors import SettingError
 from collector.message import Reading, Reason, decode
 
 FILE = "spool.sqlite"
-SCHEMA_VERSION = 1
-_SCHEMA = """
+# What each version of the schema adds to the one before; a file of an older version gets what it lacks.
+_STEPS = (
+    """
 CREATE TABLE device (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
 CREATE TABLE message (
     id INTEGER PRIMARY KEY AUTOINCREMENT, device INTEGER NOT NULL, received INTEGER NOT NULL,
@@ -44,7 +46,15 @@ CREATE TABLE counter (
     device TEXT NOT NULL, name TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (device, name)
 ) WITHOUT ROWID;
 CREATE TABLE cursor (sink TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
-"""
+""",
+    """
+ALTER TABLE cursor ADD COLUMN state TEXT NOT NULL DEFAULT 'new';
+ALTER TABLE cursor ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor ADD COLUMN trouble TEXT NOT NULL DEFAULT '';
+ALTER TABLE cursor ADD COLUMN trouble_at INTEGER NOT NULL DEFAULT 0;
+""",
+)
+SCHEMA_VERSION = len(_STEPS)
 
 
 class Spooled(NamedTuple):
@@ -52,7 +62,9 @@ class Spooled(NamedTuple):
 
     id: int
     device: str
-    readings: list[tuple[Reading, int]]
+    received: int  # ms since 1970
+    payload: bytes
+    readings: list[tuple[Reading, int]]  # none if the row was damaged after it was written
 
 
 class Quarantined(NamedTuple):
@@ -92,11 +104,12 @@ class Spool:
     def _open_schema(self) -> None:
         with self.transaction():
             version = self.db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in _SCHEMA.split(";\n"):
+            for step in _STEPS[version:]:
+                for statement in step.split(";\n"):
                     self.db.execute(statement)
+            if version < SCHEMA_VERSION:
                 self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            elif version != SCHEMA_VERSION:
+            elif version > SCHEMA_VERSION:
                 raise SettingError(
                     f"The spool {self.path} has schema {version}; this program knows schema {SCHEMA_VERSION}.",
                     "Use the version of citimeasure that made it, or a newer one.",
@@ -113,11 +126,16 @@ class Spool:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.db.execute("COMMIT")
         except BaseException:
-            if self.db.in_transaction:
+            if self.db.in_transaction:  # a commit that found the disk full leaves it open
                 self.db.execute("ROLLBACK")
             raise
-        self.db.execute("COMMIT")
+
+    def reusable(self) -> int:
+        """Bytes inside the file that are free for new rows."""
+        pages, size = (self.db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
+        return int(pages) * int(size)
 
     # What the intake writes, inside a transaction.
 
@@ -149,6 +167,11 @@ class Spool:
     def newest(self, no: int) -> int:
         """The time of the newest reading of a device that was ever taken, or 0."""
         return int(self.db.execute("SELECT max(t) FROM seen WHERE device = ?", (no,)).fetchone()[0] or 0)
+
+    def latest(self) -> int:
+        """When the latest message came, by the clock of that time [ms since 1970]; 0 if there is none."""
+        query = "SELECT max(received) FROM (SELECT received FROM message ORDER BY id DESC LIMIT 1000)"
+        return int(self.db.execute(query).fetchone()[0] or 0)
 
     def dated(self, no: int, boot: int, seq: int) -> int | None:
         """The time that was given to a reading which came without one, if it came before."""
@@ -227,32 +250,31 @@ class Spool:
     def after(self, position: int, limit: int) -> list[Spooled]:
         """The next messages behind a position, decoded, with the readings that were taken."""
         found = self.db.execute(
-            "SELECT message.id, device.id, payload, taken FROM message JOIN device ON device.no = message.device"
-            " WHERE message.id > ? ORDER BY message.id LIMIT ?",
+            "SELECT message.id, device.id, received, payload, taken FROM message"
+            " JOIN device ON device.no = message.device WHERE message.id > ? ORDER BY message.id LIMIT ?",
             (position, limit),
         ).fetchall()
-        return [Spooled(id_, device, _readings(device, payload, taken)) for id_, device, payload, taken in found]
+        return [
+            Spooled(id_, device, received, payload, _readings(device, payload, taken))
+            for id_, device, received, payload, taken in found
+        ]
 
-    def move(self, sink: str, position: int, sinks: Sequence[str]) -> None:
-        """Moves a sink's cursor, and lets go of the messages that all sinks have passed."""
+    def move(self, sink: str, position: int) -> None:
+        """Moves a sink's cursor: what lies before it is in the store."""
         with self.transaction():
             self.db.execute(
                 "INSERT INTO cursor (sink, position) VALUES (?, ?)"
                 " ON CONFLICT (sink) DO UPDATE SET position = excluded.position",
                 (sink, position),
             )
-            positions = dict(self.db.execute("SELECT sink, position FROM cursor"))
-            self.db.execute("DELETE FROM message WHERE id <= ?", (min(positions.get(name, 0) for name in sinks),))
 
-    def prune(self, remember_days: int, quarantine_days: int, now_ms: int) -> None:
-        """Forgets readings seen long before their device's newest, and old refusals."""
-        for (no,) in self.db.execute("SELECT no FROM device").fetchall():
-            with self.transaction():
-                oldest = self.newest(no) - remember_days * 86400
-                self.db.execute("DELETE FROM seen WHERE device = ? AND t < ?", (no, oldest))
-                self.db.execute("DELETE FROM dated WHERE device = ? AND t < ?", (no, oldest))
+    def tell(self, sink: str, state: str, now_ms: int, trouble: str = "") -> None:
+        """Notes how a sink does, for `citimeasure sink status`; a trouble is remembered when it is over."""
+        self.position(sink)
         with self.transaction():
-            self.db.execute("DELETE FROM quarantine WHERE received < ?", (now_ms - quarantine_days * 86_400_000,))
+            self.db.execute("UPDATE cursor SET state = ?, since = ? WHERE sink = ?", (state, now_ms, sink))
+            if trouble:
+                self.db.execute("UPDATE cursor SET trouble = ?, trouble_at = ? WHERE sink = ?", (trouble, now_ms, sink))
 
     # What people ask.
 
@@ -280,7 +302,9 @@ class Spool:
         """How many messages each sink still has before it."""
         query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'message'"
         last = int(self.db.execute(query).fetchone()[0])
-        return {sink: last - position for sink, position in self.db.execute("SELECT sink, position FROM cursor")}
+        first = self.db.execute("SELECT min(id) FROM message").fetchone()[0] or last + 1
+        positions = self.db.execute("SELECT sink, position FROM cursor")
+        return {sink: last - max(position, first - 1) for sink, position in positions}
 
 
 Taken = list[tuple[Reading, int]]
@@ -293,6 +317,9 @@ def encode_taken(taken: Taken) -> bytes:
 
 
 def _readings(device: str, payload: bytes, taken: bytes | None) -> Taken:
-    if taken is not None:
+    if taken is None:
+        return [(reading, reading.t) for reading in decode(device, payload).readings if reading.t is not None]
+    try:
         return _taken.decode(taken)
-    return [(reading, reading.t) for reading in decode(device, payload).readings if reading.t is not None]
+    except msgspec.DecodeError:
+        return []

@@ -9,7 +9,10 @@ Nothing is retried here: the sender knows how long to wait and what to halve.
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -24,6 +27,9 @@ _LINES_PER_WRITE = 20_000  # of one request; InfluxDB recommends 5,000 to 10,000
 _LAST = 2**63 // 10**9 - 1  # [s]
 _PAGE = 100_000  # values of one answer
 _TIMEOUT = urllib3.Timeout(connect=5, read=60)
+_OTHER_TYPE = re.compile(r'field type conflict: input field "([^"]+)"')
+_PARTS_OF_FIELD = re.compile("_(flag|tests|dt)$")
+_DROPPED = re.compile(r"dropped=(\d+)")
 _ESCAPE = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 
 
@@ -141,12 +147,11 @@ class InfluxStore:
             return answer.data
         words = _words(answer.data)
         if answer.status in (400, 413, 422):  # only these are about the lines
-            raise StoreRefused(f"InfluxDB at {self._url} refused ({answer.status}): {words}.")
+            raise self._refusal(answer.status, words)
         if answer.status in (408, 429) or answer.status >= 500:
-            wait = answer.headers.get("Retry-After", "")
             raise StoreUnavailable(
                 f"InfluxDB at {self._url} is busy ({answer.status}): {words}.",
-                retry_after=float(wait) if wait.isdigit() else None,
+                retry_after=_seconds(answer.headers.get("Retry-After", "")),
             )
         raise StoreRefused(
             f"InfluxDB at {self._url} refuses the collector ({answer.status}): {words}.",
@@ -154,9 +159,43 @@ class InfluxStore:
             access=True,
         )
 
+    def _refusal(self, status: int, words: str) -> StoreRefused:
+        """What a refusal of lines is about, by InfluxDB's own words, and what to do about it."""
+        text = f"InfluxDB at {self._url} refused ({status}): {words}."
+        count = _DROPPED.search(words)
+        dropped = int(count[1]) if count else None
+        if field := _OTHER_TYPE.search(words):
+            return StoreRefused(
+                text,
+                f"Somebody else wrote the field {field[1]} with another type. Give the collector a bucket of its own"
+                " (setting influx_bucket), then fill it: `citimeasure sink replay influx`.",
+                kind="type",
+                quantity=_PARTS_OF_FIELD.sub("", field[1]),
+                dropped=dropped,
+            )
+        if "retention policy" in words:
+            return StoreRefused(
+                text,
+                f"The bucket {self._bucket} does not keep values that old. If it should, let it keep them longer, then"
+                " fill it: `citimeasure sink replay influx`.",
+                kind="age",
+                dropped=dropped,
+            )
+        return StoreRefused(text)
+
     def close(self) -> None:
         """Lets go of the connections."""
         self._http.clear()
+
+
+def _seconds(text: str) -> float | None:
+    """A Retry-After header, seconds or a date, as seconds from now."""
+    if text.isascii() and text.isdecimal():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
 
 
 def _why(error: Exception) -> str:

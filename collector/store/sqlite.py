@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from collector.errors import SettingError, StoreRefused, StoreUnavailable
+from collector.errors import SettingError, StoreError, StoreRefused, StoreUnavailable
 from collector.store.base import Row, Series, Values
 
 FILE = "values.sqlite"
@@ -33,6 +33,7 @@ UPSERT = "INSERT OR REPLACE INTO value (series, t, dt, value, flag, tests) VALUE
 _PAGE = 200_000
 _WAIT = 30.0  # for a lock that another process holds [s]
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY)
 _DTYPE = np.dtype([("t", "i8"), ("dt", "i4"), ("value", "f8"), ("flag", "u1"), ("tests", "i4")])
 
 
@@ -52,8 +53,10 @@ class SqliteStore:
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA cache_size = -65536")
             self._open_schema()
-        except sqlite3.Error as error:
+        except sqlite3.DatabaseError as error:
             self._db.close()
+            if error.sqlite_errorcode & 0xFF in _PASSING + _DAMAGED:
+                raise self._trouble(error, "opened") from error
             raise self._unusable(error) from error
         except SettingError:
             self._db.close()
@@ -73,15 +76,22 @@ class SqliteStore:
         except sqlite3.ProgrammingError:  # a store that is used after its end: a mistake of the program
             raise
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF in _DAMAGED:
-                raise StoreRefused(
-                    f"The store {self.path} is damaged: {error}.",
-                    "Stop the collector, move the file away, and restore it from a backup.",
-                    access=True,
-                ) from error
-            raise StoreUnavailable(
-                f"The store {self.path} cannot be {doing}: {error}.", "Make room on its disk, or free its lock."
-            ) from error
+            raise self._trouble(error, doing) from error
+
+    def _trouble(self, error: sqlite3.DatabaseError, doing: str) -> StoreError:
+        if error.sqlite_errorcode & 0xFF in _DAMAGED:
+            return self._damage(str(error))
+        return StoreUnavailable(
+            f"The store {self.path} cannot be {doing}: {error}.", "Make room on its disk, or free its lock."
+        )
+
+    def _damage(self, words: str) -> StoreRefused:
+        return StoreRefused(
+            f"The store {self.path} is damaged: {words.splitlines()[0]}.",
+            "Stop the collector. `citimeasure sink rebuild sqlite` sets the file aside and fills a new one from another"
+            " store or from the spool's archive; or restore the file from a backup.",
+            access=True,
+        )
 
     def _use_wal(self) -> None:
         """Asks until it is so: while another process does the same with a new file, SQLite says no without waiting."""
@@ -179,6 +189,23 @@ class SqliteStore:
         with self._told("read"):
             return [Series(*row) for row in self._db.execute(query, args) if row[2]]
 
+    def check(self) -> None:
+        """StoreRefused if the file is damaged."""
+        with self._told("read"):
+            found = str(self._db.execute("PRAGMA quick_check(1)").fetchone()[0])
+        if found != "ok":
+            raise self._damage(found)
+
     def close(self) -> None:
         """Closes the file; what was written stays."""
         self._db.close()
+
+
+def set_aside(folder: Path) -> Path:
+    """Gives a damaged store's file another name, with the moment in it; the next to open the store makes a new one."""
+    path = folder / FILE
+    aside = folder / f"{FILE}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    for end in ("-wal", "-shm", ""):
+        if (beside := Path(f"{path}{end}")).exists():
+            beside.rename(f"{aside}{end}")
+    return aside

@@ -137,7 +137,7 @@ def test_folders_that_cannot_be_used(tmp_path):
 
 
 def test_a_damaged_file_is_named(tmp_path):
-    for name in ("spool.sqlite", "values.sqlite", "registry.sqlite"):
+    for name in ("values.sqlite", "registry.sqlite"):  # a damaged spool is mended: tests/collector/test_repair.py
         folder = tmp_path / name.split(".")[0]
         folder.mkdir()
         (folder / name).write_text("Dear aunt, this is no database at all. " * 200)

@@ -9,6 +9,7 @@ import pytest
 
 from collector.ingest.intake import Intake
 from collector.ingest.spool import Spool
+from collector.ingest.steady import SteadyClock
 from collector.message import Message, Reading, Reason, encode, readings_topic
 from collector.settings import Settings
 
@@ -25,11 +26,13 @@ class Bench:
         self.now = float(NOON)
         self.devices = {DEVICE}
         self.settings = Settings(folder=folder, free_mb=0, **settings)
+        self.jumped = 0.0
+        self.clock = SteadyClock(lambda: self.now, lambda: self.now - self.jumped)
         self.open()
 
     def open(self):
         self.spool = Spool(self.settings.folder, writer=True)
-        self.intake = Intake(self.spool, lambda: frozenset(self.devices), self.settings, lambda: self.now)
+        self.intake = Intake(self.spool, lambda: frozenset(self.devices), self.settings, self.clock)
 
     def reopen(self):
         self.spool.close()
@@ -176,20 +179,3 @@ def test_a_spool_of_a_newer_version_is_left_alone(tmp_path):
     db.close()
     with pytest.raises(Exception, match="schema 99"):
         Spool(tmp_path, writer=True)
-
-
-def test_a_message_goes_when_every_sink_has_passed_it(bench):
-    for n in range(3):
-        bench.send(message(reading(n, NOON - 600 + 60 * n)))
-    bench.spool.move("sqlite", 3, ["sqlite", "influx"])
-    assert len(bench.stored()) == 3
-    bench.spool.move("influx", 2, ["sqlite", "influx"])
-    assert bench.stored() == [(2, NOON - 480)]
-    assert bench.spool.backlog() == {"sqlite": 0, "influx": 1}
-
-
-def test_what_was_seen_is_forgotten_after_long(bench):
-    bench.send(message(reading(1, NOON - 40 * 86400)))
-    bench.send(message(reading(2, NOON)))
-    bench.spool.prune(35, 365, NOON * 1000)
-    assert bench.spool.db.execute("SELECT seq FROM seen").fetchall() == [(2,)]

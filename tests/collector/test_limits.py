@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from collector.ingest.intake import MAX_ACK
+from collector.ingest.answers import MAX_ACK
 from collector.message import readings_topic
 from tests.collector.test_intake import DEVICE, NOON, Bench, message, reading
 

@@ -68,8 +68,9 @@ def test_a_value_that_is_no_number_is_refused(tmp_path):
 
 def test_a_file_that_is_no_store_is_named(tmp_path):
     (tmp_path / FILE).write_text("this is a letter to my aunt, and not a database at all" * 100)
-    with pytest.raises(SettingError, match=FILE):
+    with pytest.raises(StoreRefused, match=FILE) as refused:
         SqliteStore(tmp_path)
+    assert refused.value.access and "rebuild" in refused.value.hint
 
 
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path):
