@@ -76,7 +76,7 @@ def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], N
             broker.start()
         intake = Intake(spool, registry.known_devices, settings, locked_out=registry.identity.revoked)
         link = Link(settings, intake, stop)
-        link.on_ready = lambda: on_ready(link.address)
+        link.on_ready = lambda: on_ready(str(link.address))
         senders_stop = threading.Event()
         senders = [Sender(name, settings, senders_stop) for name in settings.stores]
         stack.callback(_stop_senders, senders, senders_stop)
