@@ -37,6 +37,7 @@ check: $(VENV)/dev.stamp docs  ## lint, types, imports, licences, docs
 	$(BIN)/python tests/docs/house.py
 
 bench: $(VENV)/dev.stamp  ## speeds as ratios with their rivals, into build/bench.json
+	bash tests/parts/telegraf.sh
 	$(BIN)/python -m tests.bench.speed
 
 science: $(VENV)/dev.stamp  ## accuracy on real data, into build/science.json

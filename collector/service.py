@@ -114,7 +114,7 @@ def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], N
             broker.start()
         intake = Intake(spool, registry.known_devices, settings, locked_out=registry.identity.revoked)
         link = Link(settings, intake, stop)
-        link.on_ready = lambda: on_ready(link.address)
+        link.on_ready = lambda: on_ready(str(link.address))
         workers_stop = threading.Event()
         workers: list[Sender | Keeper] = [Sender(name, settings, workers_stop) for name in settings.stores]
         workers.append(Keeper(settings, workers_stop))

@@ -104,9 +104,14 @@ class Intake:
 
     def take(self, topic: str, payload: bytes) -> None:
         """Remembers a message until the next commit; one that is over its device's limits it forgets."""
-        if not self._limits.admit(topic, len(payload)):
-            return
-        self._pending.append(Arrived(topic, payload, int(self._clock() * 1000)))
+        self.take_all([(topic, payload)])
+
+    def take_all(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        """The same for messages, (topic, payload), that came at the same moment."""
+        received, admit = int(self._clock() * 1000), self._limits.admit
+        self._pending += [
+            Arrived(topic, payload, received) for topic, payload in messages if admit(topic, len(payload))
+        ]
 
     @property
     def waiting(self) -> int:

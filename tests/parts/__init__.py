@@ -64,6 +64,11 @@ def influxd_binary() -> Path:
     return _part("influxd", "influxd")
 
 
+def telegraf() -> Path:
+    """The real Telegraf, which benches are measured against."""
+    return _part("telegraf", "telegraf")
+
+
 def improv_sdk() -> tuple[str, Path]:
     """The program node, 20 or newer, and the folder of the browsers' Improv SDK."""
     node = shutil.which("node")
