@@ -10,12 +10,14 @@ import importlib.metadata
 import importlib.util
 import shutil
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.certificates import days_left, warning
 from collector.errors import CitimeasureError
 from collector.settings import Settings, parse_address, parse_broker
 
@@ -139,14 +141,25 @@ def _broker(settings: Settings) -> Finding:
         open_ = anonymous(settings) and host not in LOOPBACK
         text += "; anyone in the network can publish there" if open_ else ""
         return Finding("broker", None if open_ else True, text)
-    host, port, _ = parse_broker(settings.broker)
+    host, port, tls = parse_broker(settings.broker)
     try:
-        socket.create_connection((host, port), timeout=5).close()
+        with socket.create_connection((host, port), timeout=5) as plain:
+            if not tls:
+                return Finding("broker", True, f"{host}:{port} answers")
+            with ssl.create_default_context(cafile=settings.broker_root or None).wrap_socket(
+                plain, server_hostname=host
+            ) as secure:
+                end = str((secure.getpeercert() or {})["notAfter"])
+    except ssl.SSLError as error:
+        hint = "Name its root in the setting broker_root, or give it a certificate for the name that the setting has."
+        return Finding("broker", False, f"{host}:{port} is not to be trusted: {error}", hint)
     except OSError as error:
         return Finding(
             "broker", False, f"{host}:{port} does not answer: {error}", "Start it, or correct the setting broker."
         )
-    return Finding("broker", True, f"{host}:{port} answers")
+    if soon := warning(end, f"{host}:{port}"):
+        return Finding("broker", False, *soon.split(". ", 1))
+    return Finding("broker", True, f"{host}:{port} answers; its certificate is good for {days_left(end):.0f} days")
 
 
 def _store(settings: Settings) -> Finding:

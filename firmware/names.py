@@ -30,7 +30,8 @@ def short_names(sources: Mapping[str, str]) -> dict[str, dict[str, str]]:
     ToolError where a private name is used from outside of its module: it could not be renamed there.
     """
     trees = {file: ast.parse(text, file) for file, text in sources.items()}
-    texts = {node.value for tree in trees.values() for node in ast.walk(tree) if _is_text(node)}
+    texts = {node.value for tree in trees.values() for node in ast.walk(tree)
+             if isinstance(node, ast.Constant) and isinstance(node.value, str)}  # fmt: skip
     keywords = {node.arg for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.keyword)}
     kept = texts | keywords
     names: dict[str, dict[str, str]] = {}
@@ -74,10 +75,6 @@ def full_trace(line: str, names: Mapping[str, Mapping[str, str]]) -> str:
         if short == found["name"]:
             return line[: found.start("name")] + name + line[found.end("name") :]
     return line
-
-
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _families(trees: Mapping[str, ast.Module]) -> Iterator[list[str]]:

@@ -35,6 +35,7 @@ COMMANDS = {
     "monitor": ("monitor", "Show what a board says, with the time."),
     "selftest": ("selftest", "Let a board check itself, and print what it found."),
     "twin": ("twin", "Run the very firmware here, as a board on a serial port."),
+    "broker": ("broker", "Set up a broker of your own: certificates, and files for mosquitto."),
     "sink": ("sink", "See how far each store has come, and fill one again."),
     "doctor": ("doctor", "Check the set-up, and say what to do."),
 }

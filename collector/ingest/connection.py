@@ -60,6 +60,13 @@ class Connection:
             raise
         self._heard = self._spoke = time.monotonic()
 
+    @property
+    def certificate_end(self) -> str | None:
+        """Until when the broker's certificate is good, as certificates write it; None without TLS."""
+        if not isinstance(self.socket, ssl.SSLSocket):
+            return None
+        return str((self.socket.getpeercert() or {})["notAfter"])
+
     def _log_in(self, address: Address, subscription: str) -> None:
         deadline = time.monotonic() + _PATIENCE
         client_id = f"citimeasure-{secrets.token_hex(6)}"

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from collector.certificates import warning
 from collector.errors import BrokerError, NetworkError, SettingError
 from collector.ingest.connection import Address, Connection, Refused
 from collector.ingest.intake import Intake
@@ -39,6 +40,7 @@ class Link:
         group = settings.broker_group
         self._subscription = f"$share/{group}/{SUBSCRIPTION}" if group else SUBSCRIPTION
         self._registry_away = False
+        self._next_day = 0.0
         self.on_ready: Callable[[], None] = lambda: None
 
     def run(self) -> None:
@@ -78,6 +80,7 @@ class Link:
                 "Check the settings broker_username and broker_password_file.",
             ) from error
         log.info("broker %s: connected; readings are taken", self.address)
+        self._look_at_certificate(connection)
         self.on_ready()
         return connection
 
@@ -115,7 +118,16 @@ class Link:
             if now >= next_look:
                 next_look = now + 1
                 connection.tend()
+                if now >= self._next_day:
+                    self._look_at_certificate(connection)
                 self._refresh()
+
+    def _look_at_certificate(self, connection: Connection) -> None:
+        """Warns while there is time: at each connection, and once a day on one that lasts."""
+        self._next_day = time.monotonic() + 86_400
+        end = connection.certificate_end
+        if end and (soon := warning(end, f"the broker {self.address}")):
+            log.warning(soon)
 
     def _refresh(self) -> None:
         """Looks for new devices; a registry that is away for a while stops nobody who is known."""

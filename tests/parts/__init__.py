@@ -143,12 +143,17 @@ class Mosquitto(Server):
         return f"mqtt://{self.host}:{self.port}"
 
 
-@contextmanager
-def mosquitto(config: Sequence[str] = (), port: int | None = None) -> Iterator[Mosquitto]:
-    """A real mosquitto on 127.0.0.1; `config` lines come behind the defaults."""
+def mosquitto_binary() -> str:
+    """Where mosquitto is, or a skip."""
     binary = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if binary is None:
         missing("mosquitto", "install the package mosquitto.")
+    return binary
+
+
+@contextmanager
+def mosquitto(config: Sequence[str] = (), port: int | None = None) -> Iterator[Mosquitto]:
+    """A real mosquitto on 127.0.0.1; `config` lines come behind the defaults."""
     port = port or free_port()
     with tempfile.TemporaryDirectory(prefix="mosquitto-") as folder:
         lines = [f"listener {port} 127.0.0.1", "max_inflight_messages 0", "max_queued_messages 0", "persistence false"]
@@ -158,11 +163,18 @@ def mosquitto(config: Sequence[str] = (), port: int | None = None) -> Iterator[M
             lines.append("user root")
         path = Path(folder) / "mosquitto.conf"
         path.write_text("\n".join([*lines, *config]) + "\n")
-        server = Mosquitto([binary, "-c", str(path)], port, Path(folder) / "log")
-        try:
+        with mosquitto_with(path, port) as server:
             yield server
-        finally:
-            server.kill(signal.SIGTERM)
+
+
+@contextmanager
+def mosquitto_with(config: Path, port: int) -> Iterator[Mosquitto]:
+    """A real mosquitto with a configuration of its own, which listens on a port among others."""
+    server = Mosquitto([mosquitto_binary(), "-c", str(config)], port, config.parent / "log")
+    try:
+        yield server
+    finally:
+        server.kill(signal.SIGTERM)
 
 
 class Influx(Server):
