@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 DAMAGED = f"{FILE}.damaged-"  # ... and the moment
 _BESIDE = ("-wal", "-shm")
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_HEAD = b"SQLite format 3\0"
+_LONGEST = 2**40  # a header that tells of more is itself damaged [bytes]
 _BLOCK = 64  # row numbers that are read together
 # What identifies a row, and so can be asked for beyond a damaged page. `device` and `cursor` come first: the others
 # mean little without them.
@@ -114,11 +116,12 @@ def _salvage(damaged: Path, fresh: Path, stores: Sequence[str]) -> list[str]:
     folder.mkdir()
     spool = Spool(folder, writer=True)
     report = []
+    damaged = _whole(damaged, folder)
     try:
         with closing(sqlite3.connect(damaged, isolation_level=None, timeout=30)) as old:
             for table in _KEYS:
                 report.append(f"{_copy_table(old, spool.db, table)} rows of the table {table} were saved.")
-            report.append(_missing(old, spool.db, stores))
+            report.append(_missing(old, spool, stores))
         spool.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         spool.db.execute("PRAGMA journal_mode = DELETE")
     finally:
@@ -131,6 +134,21 @@ def _salvage(damaged: Path, fresh: Path, stores: Sequence[str]) -> list[str]:
     finally:
         os.close(descriptor)
     return report
+
+
+def _whole(damaged: Path, folder: Path) -> Path:
+    """The damaged file; if its end was cut off, a copy with an empty one, as SQLite opens no file that is too short."""
+    with damaged.open("rb") as file:
+        head = file.read(32)
+    size = int.from_bytes(head[16:18], "big") * int.from_bytes(head[28:32], "big")
+    if not head.startswith(_HEAD) or not damaged.stat().st_size < size <= _LONGEST:
+        return damaged
+    copy = folder / "whole"
+    for end in ("", "-wal"):
+        if Path(f"{damaged}{end}").exists():
+            shutil.copy2(f"{damaged}{end}", f"{copy}{end}")
+    os.truncate(copy, size)
+    return copy
 
 
 def _copy_table(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
@@ -167,13 +185,21 @@ def _blocks(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> Ite
 
 def _last(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
     """The highest row number that a table has or had, as far as anything still tells."""
+    known, _ = _known_ends(old, new, table)
+    return max(known, default=0)
+
+
+def _known_ends(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> tuple[list[int], bool]:
+    """Row numbers that a table's last is not below, and whether it is among them for certain."""
+    certain = False
     known = [new.execute("SELECT coalesce(max(position), 0) FROM cursor").fetchone()[0]] if table == "message" else []
     for query in (f"SELECT max(id) FROM {table}", f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'"):
         try:
-            known += [number for (number,) in old.execute(query) if isinstance(number, int)]
+            known += (found := [number for (number,) in old.execute(query) if isinstance(number, int)])
         except sqlite3.DatabaseError:
             continue
-    return max(known, default=0)
+        certain = certain or bool(found) or "sqlite_sequence" in query  # without a row there: none ever came
+    return known, certain
 
 
 def _readable(
@@ -191,18 +217,22 @@ def _readable(
     return list(found)
 
 
-def _missing(old: sqlite3.Connection, new: sqlite3.Connection, stores: Sequence[str]) -> str:
+def _missing(old: sqlite3.Connection, spool: Spool, stores: Sequence[str]) -> str:
     """Says how many messages are gone that were acknowledged, and lets new ones be numbered behind them."""
-    last = _last(old, new, "message")
+    new = spool.db
+    known, certain = _known_ends(old, new, "message")
+    last = max(known, default=0)
     new.execute("DELETE FROM message WHERE device NOT IN (SELECT no FROM device)")
     new.execute("DELETE FROM sqlite_sequence WHERE name = 'message'")
     new.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('message', ?)", (last,))
-    if last == 0:
-        return "Nothing in the file could be read; how many acknowledged messages are missing is not known."
+    if not certain:
+        return "Where the messages ended cannot be read; how many acknowledged messages are missing is not known."
     positions = dict(new.execute("SELECT sink, position FROM cursor"))
     passed = min(positions.get(name, 0) for name in stores)
-    kept = new.execute("SELECT count(*) FROM message WHERE id > ?", (passed,)).fetchone()[0]
-    gone = last - passed - kept
+    gone, position = last - passed, passed
+    while some := spool.after(position, 1000):
+        gone -= sum(bool(one.readings) for one in some)  # one that was saved may be damaged all the same
+        position = some[-1].id
     if gone > 0:
         return f"{gone} messages are missing that kits were told are safe, and that not every store has."
     return "Every message that was not in every store yet was saved: no acknowledged reading is missing."

@@ -2,9 +2,13 @@
 """A damaged spool is set aside by name, what is readable is saved, and a start never loops on it."""
 
 import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from collector.ingest import repair
 from collector.ingest.intake import Intake
 from collector.ingest.repair import check, mend, set_aside
 from collector.ingest.spool import FILE, Spool
@@ -81,6 +85,94 @@ def test_what_is_no_database_at_all_is_set_aside(tmp_path, caplog):
     assert aside is not None and aside.read_text().startswith("Dear aunt")
     assert "how many acknowledged messages are missing is not known" in caplog.text
     assert check(tmp_path / FILE) is None and seqs(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"\xff" * len(whole),
+        lambda whole: whole[:100] + bytes(PAGE - 100) + whole[PAGE:],
+        lambda whole: whole[:PAGE],
+        lambda whole: whole[:16] + b"\xff" * 84 + whole[100:],
+        lambda whole: whole[:50],
+    ],
+    ids=["noise", "no schema", "one page", "no header", "half a header"],
+)
+def test_no_damage_keeps_the_collector_from_starting(tmp_path, damage):
+    fill(tmp_path, 500)
+    path = tmp_path / FILE
+    path.write_bytes(damage(path.read_bytes()))
+    aside = mend(tmp_path, ("sqlite",))
+    assert aside is not None and "missing is not known" in aside.with_name(f"{aside.name}.txt").read_text()
+    Spool(tmp_path, writer=True).close()
+    assert mend(tmp_path, ("sqlite",)) is None
+
+
+def test_a_file_whose_end_was_cut_off_gives_back_what_is_left(tmp_path):
+    fill(tmp_path)
+    path = tmp_path / FILE
+    whole = path.read_bytes()
+    cut = whole[: len(whole) * 3 // 4]
+    path.write_bytes(cut)
+    aside = mend(tmp_path, ("sqlite",))
+    assert aside is not None and aside.read_bytes() == cut
+    kept = seqs(tmp_path)
+    assert len(kept) > 1000 and set(kept) <= set(range(3000))
+    missing = 2000 - sum(seq >= 1000 for seq in kept)
+    assert f"{missing} messages are missing" in aside.with_name(f"{aside.name}.txt").read_text()
+
+
+def test_a_damaged_spool_of_which_nobody_knows_the_end_promises_nothing(tmp_path):
+    fill(tmp_path)
+    path = tmp_path / FILE
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        roots = dict(
+            db.execute("SELECT name, rootpage FROM sqlite_schema WHERE name IN ('message', 'sqlite_sequence')")
+        )
+    whole = bytearray(path.read_bytes())
+    for root in roots.values():
+        whole[(root - 1) * PAGE : root * PAGE] = bytes(PAGE)
+    path.write_bytes(whole)
+    aside = mend(tmp_path, ("sqlite",))
+    assert aside is not None and "missing is not known" in aside.with_name(f"{aside.name}.txt").read_text()
+
+
+def test_the_log_beside_a_damaged_file_is_saved_with_it_and_not_taken_for_the_new_ones(tmp_path):
+    fill(tmp_path)
+    path = tmp_path / FILE
+    whole = bytearray(path.read_bytes())
+    leaf = [n for n in range(4, len(whole) // PAGE) if whole[n * PAGE] == 13][3]
+    whole[leaf * PAGE : leaf * PAGE + PAGE] = bytes(PAGE)
+    path.write_bytes(whole)
+    spool = Spool(tmp_path, writer=True)
+    payload = encode(Message(v=1, boot=2, readings=[Reading(seq=7777, dt=60, q={"pm25": 1.0}, t=NOON)]))
+    spool.add_messages([(1, 5, payload, None)])
+    left = {end: Path(f"{path}{end}").read_bytes() for end in ("", "-wal")}  # as a kill leaves them
+    spool.close()
+    for end, content in left.items():
+        Path(f"{path}{end}").write_bytes(content)
+    aside = mend(tmp_path, ("sqlite",))
+    assert aside is not None
+    assert check(path) is None and seqs(tmp_path)[-1] == 7777
+
+
+@pytest.mark.parametrize("step", ["_salvage", "_copy", "_put_in_place"])
+def test_a_kill_while_mending_loses_nothing(tmp_path, monkeypatch, step):
+    fill(tmp_path)
+    path = tmp_path / FILE
+    whole = bytearray(path.read_bytes())
+    leaf = [n for n in range(4, len(whole) // PAGE) if whole[n * PAGE] == 13][3]
+    whole[leaf * PAGE : leaf * PAGE + PAGE] = bytes(PAGE)
+    path.write_bytes(whole)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(repair, step, killed)
+        mend(tmp_path, ("sqlite",))
+    mend(tmp_path, ("sqlite",))
+    assert check(path) is None and len(seqs(tmp_path)) > 2900
 
 
 def test_a_start_that_was_killed_while_it_mended_is_finished_by_the_next(tmp_path):
