@@ -14,7 +14,7 @@ from collector.errors import SettingError
 from collector.settings import Settings
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group()

@@ -136,12 +136,10 @@ def test_folders_that_cannot_be_used(tmp_path):
     fails(3, "is not empty", "demo", "--folder", tmp_path / "full")
 
 
-def test_a_damaged_file_is_named(tmp_path):
-    for name in ("values.sqlite", "registry.sqlite"):  # a damaged spool is mended: tests/collector/test_repair.py
-        folder = tmp_path / name.split(".")[0]
-        folder.mkdir()
-        (folder / name).write_text("Dear aunt, this is no database at all. " * 200)
-        fails(3, name, "run", "--folder", folder, "--listen", f"127.0.0.1:{parts.free_port()}")
+def test_a_damaged_registry_is_named(tmp_path):
+    # A damaged spool is mended (test_repair.py), a damaged store is waited for (test_delivery.py).
+    (tmp_path / "registry.sqlite").write_text("Dear aunt, this is no database at all. " * 200)
+    fails(3, "registry.sqlite", "run", "--folder", tmp_path, "--listen", f"127.0.0.1:{parts.free_port()}")
 
 
 def test_nothing_found(tmp_path):
