@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Mapping
+import ssl
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from firmware.errors import ToolError
 CONFIG, SECRET = "/cfg/config.json", "/cfg/secret.json"
 SLOT = "/a"
 KEYS = ("current.pub", "next.pub")
+ROOTS = "/cfg/roots/"
+MOST_ROOTS = 2
 # What stays on a kit that gets another application: readings and the number of its starts, settings, roots, keys.
 KEPT = ("/data/", "/cfg/", "/keys/")
 _OLDEST_RUNTIME = "1.25"
@@ -33,6 +36,7 @@ class Given:
     config: Path | None = None
     secret: Path | None = None
     keys: Path | None = None  # a folder with .pub files
+    roots: tuple[Path, ...] = ()  # certificates that a broker's must lead to
     kept: Mapping[str, bytes] = field(default_factory=dict)  # files that lay on the board before
 
 
@@ -48,6 +52,9 @@ def contents(machine: str, tree: Mapping[str, bytes], given: Given) -> dict[str,
     files[f"{SLOT}/{sign.MANIFEST}"] = manifest(machine, application)
     files.update(settings(given))
     files.update(keys(given.keys))
+    if given.roots:
+        files = {path: content for path, content in files.items() if not path.startswith(ROOTS)}
+        files.update(roots(given.roots))
     return files
 
 
@@ -77,6 +84,27 @@ def keys(folder: Path | None) -> dict[str, bytes]:
     except sign.SigningError as error:
         raise ToolError(str(error), "Take the .pub files that `citimeasure fleet keys` made.") from error
     return {f"/keys/{path.name}": path.read_bytes() for path in paths}
+
+
+def roots(paths: Sequence[Path]) -> dict[str, bytes]:
+    """Root certificates for the kit's TLS, numbered; ToolError if one is no certificate, or if there are too many.
+
+    Two let a city change its root without visiting kits; each costs a kit memory while it connects.
+    """
+    if len(paths) > MOST_ROOTS:
+        raise ToolError(
+            f"{len(paths)} roots are too many: a kit takes {MOST_ROOTS}.", "Name the present and the next one."
+        )
+    found = {}
+    for n, path in enumerate(paths):
+        try:
+            text = path.read_text(encoding="ascii")
+            ssl.create_default_context(cadata=text)
+        except (OSError, ValueError) as error:
+            hint = "Name a certificate in PEM, such as the root.crt of `citimeasure broker certs`."
+            raise ToolError(f"{path} is no root certificate: {error}.", hint) from error
+        found[f"{ROOTS}root{n}.pem"] = text.encode()
+    return found
 
 
 def settings(given: Given) -> dict[str, bytes]:

@@ -34,6 +34,9 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--config", type=_FILE, metavar="FILE", help="The kit's settings (config.json).")
 @click.option("--secret", type=_FILE, metavar="FILE", help="The kit's passwords (secret.json).")
 @click.option("--keys", type=_FOLDER, metavar="DIR", help="The city's .pub files; without, the kit takes no updates.")
+@click.option(
+    "--root", "roots", type=_FILE, multiple=True, metavar="FILE", help="A broker's root certificate; at most 2."
+)
 @click.option("--keep-data", is_flag=True, help="Keep readings, settings and keys; needs no --runtime.")
 @click.option("--in-boot", is_flag=True, help="The board waits already: you held its button Boot.")
 @click.option("--baud", default=460_800, show_default=True, help="Slower may help with a long cable: 115200.")
@@ -61,11 +64,12 @@ def flash(
     from firmware.ports import find_port
     from firmware.runtime import parse
 
-    given, keep, dry = factory.Given(config, secret, keys), how["keep_data"], how["dry_run"]
+    given, keep, dry = factory.Given(config, secret, keys, how["roots"]), how["keep_data"], how["dry_run"]
     with told_plainly():
         # What needs no board first: nobody should plug one in to hear of a misspelt file.
         factory.settings(given)
         factory.keys(keys)
+        factory.roots(given.roots)
         runtime = _image(how["runtime"], how["sha256"], how["pin"]) if how["runtime"] else None
         link = Link(port or find_port(), how["baud"], how["in_boot"], not how["no_stub"])
         board = identify(link)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The kit's two files in the tutorial are ones that its firmware accepts, and leave nothing needed unsaid."""
+"""The kit's two files in the guide are ones that its firmware accepts, and leave nothing needed unsaid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs/tutorial/first-kit.md").read_text()
+PAGE = (ROOT / "docs/how-to/flash-a-kit.md").read_text()
 
 
 def firmware_config():
@@ -20,7 +20,7 @@ def firmware_config():
     return module
 
 
-def test_the_files_of_the_tutorial_are_good_settings(tmp_path):
+def test_the_files_of_the_guide_are_good_settings(tmp_path):
     config = firmware_config()
     settings, secrets = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "config.json").write_text(settings)

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from collector.certificates import make
 from firmware import build, factory, image, sign
 from firmware.errors import ToolError
 from tests.firmware.fake_board import plugged, used_flash
@@ -69,6 +70,21 @@ def test_missing_keys_are_explained(tmp_path):
     (tmp_path / "current.pub").write_text("12ab")
     with pytest.raises(ToolError, match="no public key of 3072 bits"):
         factory.keys(tmp_path)
+
+
+def test_roots_lie_where_the_firmware_looks_for_them_and_replace_those_that_were_there(tmp_path):
+    make(tmp_path, ["localhost"])
+    old = {"/cfg/roots/root0.pem": b"old", "/cfg/roots/root1.pem": b"old", "/data/boot": b"7"}
+    given = factory.Given(roots=(tmp_path / "root.crt",), kept=old)
+    files = factory.contents("xtensawin", build.tree("xtensawin"), given)
+    assert files["/cfg/roots/root0.pem"] == (tmp_path / "root.crt").read_bytes()
+    assert "/cfg/roots/root1.pem" not in files and files["/data/boot"] == b"7"
+    for wrong in (tmp_path / "root.key", tmp_path / "nothing"):
+        with pytest.raises(ToolError, match="is no root certificate") as told:
+            factory.roots([wrong])
+        assert "citimeasure broker certs" in told.value.hint
+    with pytest.raises(ToolError, match="3 roots are too many"):
+        factory.roots([tmp_path / "root.crt"] * 3)
 
 
 def test_another_application_leaves_readings_settings_and_keys(tmp_path):
