@@ -77,7 +77,7 @@ def broker(tmp_path_factory):
     text = config.read_text() + "\n".join(["user root", options[1]]) + "\n"
     own = made.folder / "own.conf"
     own.write_text(text)
-    with parts.mosquitto_with(own, made.kits_port) as server:
+    with parts.mosquitto_with(own, made.port) as server:
         made.server = server
         yield made
 

@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import os
 import pty
+import signal
 import struct
 import tty
 import zlib
@@ -180,6 +181,9 @@ def serve(rom: Rom, vanish_after: int | None = None, mute: bool = False) -> None
             if not mute:
                 for reply in rom.answer(unframed(frame)):
                     os.write(master, framed(reply))
+    os.close(master)
+    # The port's name must not be another board's while somebody still asks for this one: its other end stays open.
+    signal.pause()
 
 
 def main() -> None:
