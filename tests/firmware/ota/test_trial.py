@@ -56,6 +56,19 @@ def test_a_good_version_is_confirmed_by_the_first_acknowledgement(tmp_path):
     assert kit.slot["phase"] == "settled" and kit.fw == "0.2.0" and kit.update == ("confirmed", "0.2.0", "")
 
 
+@pytest.mark.parametrize("heap", ["2m", "128k"])
+def test_a_web_server_whose_certificate_is_wrong_is_told_and_stops_nobody(tmp_path, heap):
+    kit = Kit(tmp_path)
+    stranger = command("0.2.0", url="http://stranger/r/")
+    if heap == "128k":  # it downloads before it measures
+        assert kit.boot(heap=heap, command=stranger) == "reset"
+        assert kit.boot(heap=heap) == "reset"
+        stranger = None
+    assert kit.boot(300, heap=heap, command=stranger) == "power"
+    reason = "will try again: The certificate is not correctly signed by the trusted CA"
+    assert kit.fw == "0.1.0" and kit.update == ("pending", "0.2.0", reason)
+
+
 def test_a_board_with_little_memory_starts_again_to_download(tmp_path):
     kit = Kit(tmp_path)
     assert kit.boot(heap="128k", command=command("0.2.0")) == "reset"

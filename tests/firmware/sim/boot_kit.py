@@ -246,6 +246,8 @@ else:
     web = shelf.Shelf(file_of)
 
     async def open_connection(host, port, ssl=None, server_hostname=None):
+        if host == "stranger":
+            raise ValueError("The certificate is not correctly signed by the trusted CA")
         if "crowd" in run:
             first, last = run["crowd"]["away"]
             far.state = "away" if first <= virtual.now_ms() / 3_600_000 < last else "there"

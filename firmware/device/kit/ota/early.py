@@ -51,7 +51,7 @@ async def update(wifi, watchdog):
         try:
             await attempt(order, version, url)
             return
-        except (OSError, EOFError, asyncio.TimeoutError, MemoryError) as error:
+        except (OSError, EOFError, asyncio.TimeoutError, MemoryError, ValueError) as error:  # of a certificate
             reason = str(error) or "no answer"  # the Wi-Fi may not be up yet
         await asyncio.sleep(_TRY_S)
     state = slots.load()

@@ -70,7 +70,7 @@ async def _carry_out(updates, order, version, url, percent):
             if await _install(updates, order, version, url):
                 break
             return
-        except (OSError, EOFError, asyncio.TimeoutError, MemoryError) as error:
+        except (OSError, EOFError, asyncio.TimeoutError, MemoryError, ValueError) as error:  # of a certificate
             updates.tell("pending", version, "will try again: %s" % (str(error) or "no answer"))
         wait = min(wait * 2, _LONGEST_AGAIN_S)
     updates.tell("pending", version, "restarting")
