@@ -122,10 +122,11 @@ def _check(reading: Reading) -> Refusal | None:
     """What the types cannot say: exactly one kind of time, names that are names, units that fit."""
     if (reading.t is None) == (reading.age is None):
         return Refusal(Reason.SCHEMA, "a reading has either t or age", reading.seq)
-    for name in reading.q:
-        if not NAME.fullmatch(name):
-            return Refusal(Reason.NAME, f"{name!r} cannot be the name of a quantity", reading.seq)
-    for name, unit in (reading.u or {}).items():
+    if not reading.q.keys() <= QUANTITIES.keys():
+        for name in reading.q:
+            if not NAME.fullmatch(name):
+                return Refusal(Reason.NAME, f"{name!r} cannot be the name of a quantity", reading.seq)
+    for name, unit in reading.u.items() if reading.u else ():
         try:
             unit_factor(QUANTITIES[name], unit)
         except KeyError:

@@ -133,12 +133,18 @@ class Keeper(threading.Thread):
         now = self._clock() * 1000
         if not self._clock.settled:
             return
-        for (no,) in spool.db.execute("SELECT no FROM device").fetchall():
-            oldest = spool.newest(no) - self._settings.remember_days * 86400
-            for table in ("seen", "dated"):
-                if spool.db.execute(f"SELECT 1 FROM {table} WHERE device = ? AND t < ?", (no, oldest)).fetchone():
-                    with spool.transaction():
-                        spool.db.execute(f"DELETE FROM {table} WHERE device = ? AND t < ?", (no, oldest))
+        remembered = self._settings.remember_days * 86400
+        old = (
+            "SELECT seen.t, seen.device FROM seen JOIN device ON device.no = seen.device"
+            f" WHERE seen.t < ? AND seen.t < device.newest - ? LIMIT {_BITE}"
+        )
+        while rows := spool.db.execute(old, (int(now / 1000) - remembered, remembered)).fetchall():
+            with spool.transaction():
+                spool.db.executemany("DELETE FROM seen WHERE t = ? AND device = ?", rows)
+        with spool.transaction():
+            spool.db.execute(
+                "DELETE FROM dated WHERE t < (SELECT newest - ? FROM device WHERE no = dated.device)", (remembered,)
+            )
         cut = (now - self._settings.quarantine_days * _DAY,)
         while spool.db.execute("SELECT 1 FROM quarantine WHERE received < ? LIMIT 1", cut).fetchone():
             with spool.transaction():

@@ -12,60 +12,35 @@ import logging
 import shutil
 import sqlite3
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from collector.errors import NetworkError
-from collector.ingest.answers import parts_of
+from collector.ingest.group import Arrived, Group
 from collector.ingest.limits import Limits
 from collector.ingest.shelf import Shelf
-from collector.ingest.spool import Quarantined, Spool, Taken, encode_taken
+from collector.ingest.spool import DeviceRow, Key, Spool, Taken, encode_taken
 from collector.ingest.steady import SteadyClock
-from collector.message import (
-    Ack,
-    Decoded,
-    Reading,
-    Reason,
-    Refusal,
-    ack_topic,
-    decode,
-    device_of,
-    ranges,
-)
+from collector.message import Decoded, Reading, Reason, Refusal, decode, device_of
 from collector.quantities import QUANTITIES
 from collector.settings import Settings, oldest_time
 
 log = logging.getLogger(__name__)
 
 _LOOK_AGAIN = 0.2  # [s]
-# Of a message that is too large, this much is kept for a look.
-KEPT_OF_OVERSIZE = 8192
+_WRITE_NEWEST = 60.0  # how often the times of the devices' newest readings are written down [s]
 
 
-class Arrived(NamedTuple):
-    """A message as it came from the broker."""
+class _Candidate(NamedTuple):
+    """Readings of one message whose times are right; whether they are new is not known yet."""
 
-    topic: str
-    payload: bytes
-    received: int  # ms since 1970
-
-
-@dataclass
-class _Group:
-    """What one commit writes and answers."""
-
-    messages: list[tuple[int, int, bytes, bytes | None]] = field(default_factory=list)
-    quarantined: list[Quarantined] = field(default_factory=list)
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    safe: dict[tuple[str, int], list[int]] = field(default_factory=lambda: defaultdict(list))
-    rejected: dict[tuple[str, int], dict[str, Reason]] = field(default_factory=lambda: defaultdict(dict))
-    noted: dict[tuple[str, int], dict[str, Reason]] = field(default_factory=lambda: defaultdict(dict))
-    errors: dict[str, Reason] = field(default_factory=dict)
-    undated: dict[tuple[str, int], int] = field(default_factory=dict)  # when readings with an age came [ms since 1970]
+    device: str
+    row: DeviceRow
+    boot: int
+    message: Arrived
+    timed: Taken
+    whole: bool  # nothing else was in the message
 
 
 class Intake:
@@ -97,8 +72,9 @@ class Intake:
 
     def _forget(self) -> None:
         """Drops what is remembered of the spool; after a failed commit it may not be true."""
-        self._numbers: dict[str, int] = {}
-        self._newest: dict[int, int] = {}
+        self._devices: dict[str, DeviceRow] = {}
+        self._moved: set[str] = set()  # devices with a reading newer than what is written down
+        self._write_newest = 0.0
         self._dated_boots = self.spool.dated_boots()
         self._latest = self.spool.latest()
 
@@ -108,10 +84,8 @@ class Intake:
 
     def take_all(self, messages: Iterable[tuple[str, bytes]]) -> None:
         """The same for messages, (topic, payload), that came at the same moment."""
-        received, admit = int(self._clock() * 1000), self._limits.admit
-        self._pending += [
-            Arrived(topic, payload, received) for topic, payload in messages if admit(topic, len(payload))
-        ]
+        received = int(self._clock() * 1000)
+        self._pending += [Arrived(topic, payload, received) for topic, payload in self._limits.admitted(messages)]
 
     @property
     def waiting(self) -> int:
@@ -123,7 +97,7 @@ class Intake:
         arrived, self._pending = self._pending, []
         if not arrived or not self._room():
             return []
-        group = _Group()
+        group = Group(self._shelf.add)
         try:
             with self.spool.transaction():
                 self._write(arrived, group)
@@ -134,7 +108,7 @@ class Intake:
             self._forget()
             self._shelf.recount()
             return []
-        return _acks(group)
+        return group.answers()
 
     def refresh(self) -> None:
         """Reads again which devices there are, and takes what was refused of those that are new."""
@@ -173,7 +147,7 @@ class Intake:
         while found := self.spool.take_quarantined(Reason.UNKNOWN_DEVICE, topic, limit=500):
             with self.spool.transaction():
                 arrived = [Arrived(topic, payload, received) for _, received, payload in found]
-                self._write(arrived, _Group())
+                self._write(arrived, Group(self._shelf.add))
                 self.spool.drop_quarantined(id_ for id_, _, _ in found)
             moved += len(found)
         log.info("intake: device=%s is known now; %d messages that came before were taken", device_of(topic), moved)
@@ -199,21 +173,28 @@ class Intake:
                 log.warning("disk: %d MB free again; readings are taken", free)
         return not full
 
-    def _write(self, arrived: list[Arrived], group: _Group) -> None:
+    def _write(self, arrived: list[Arrived], group: Group) -> None:
+        waiting: list[_Candidate] = []
         for message in arrived:
-            self._decide(message, group)
+            self._decide(message, group, waiting)
+        self._take(waiting, group)
         self.spool.add_messages(group.messages)
         self.spool.add_quarantined(group.quarantined)
         self.spool.count((device, name, n) for (device, name), n in group.counts.items())
+        if time.monotonic() >= self._write_newest:
+            self._write_newest = time.monotonic() + _WRITE_NEWEST
+            self.spool.write_newest([self._devices[device] for device in self._moved])
+            self._moved.clear()
 
-    def _decide(self, message: Arrived, group: _Group) -> None:
+    def _decide(self, message: Arrived, group: Group, waiting: list[_Candidate]) -> None:
+        """Refuses what is wrong with a message; its readings wait to be taken with those of others."""
         device = device_of(message.topic)
         if (device is None or not self._is_known(device)) and not self._shelf.has_room():
             group.counts["", "held"] += 1
             return
         if device is None:
             detail = "a topic of version 1 is citimeasure/v1/<device>/readings"
-            self._quarantine(group, message, None, [Refusal(Reason.TOPIC, detail)])
+            group.quarantine(message, None, [Refusal(Reason.TOPIC, detail)])
             group.counts["", Reason.TOPIC] += 1
             return
         if device in self._locked_out:
@@ -221,64 +202,55 @@ class Intake:
             return
         decoded = decode(device, message.payload)
         self._limits.charge(message.topic, len(decoded.readings) + len(decoded.refused))
-        refused = list(decoded.refused)
-        readings = decoded.readings
-        if readings and not self._is_known(device):
-            detail = "register it with `citimeasure device add`; its messages are kept and will be taken then"
-            refused += [Refusal(Reason.UNKNOWN_DEVICE, detail, reading.seq) for reading in readings]
-            readings = []
-        if readings:
-            refused += self._take_readings(device, message, decoded, group)
+        refused = decoded.refused
+        if decoded.readings:
+            if self._is_known(device):
+                refused = self._time(device, message, decoded, group, waiting)
+            else:
+                detail = "register it with `citimeasure device add`; its messages are kept and will be taken then"
+                refused = refused + [Refusal(Reason.UNKNOWN_DEVICE, detail, one.seq) for one in decoded.readings]
         if refused:
-            self._refuse(device, message, decoded.boot, refused, group)
+            group.refuse(device, message, decoded.boot, refused, known=device in self._known)
 
-    def _take_readings(self, device: str, message: Arrived, decoded: Decoded, group: _Group) -> list[Refusal]:
-        """Decides on the readings of one message; returns what is refused of them."""
+    def _time(
+        self, device: str, message: Arrived, decoded: Decoded, group: Group, waiting: list[_Candidate]
+    ) -> list[Refusal]:
+        """Settles the times of a message's readings, which then wait; returns what is refused of the message."""
         assert decoded.boot is not None  # a decoded message with readings has one
-        boot, no = decoded.boot, self._number(device)
-        if no not in self._newest:
-            self._newest[no] = self.spool.newest(no)
+        boot = decoded.boot
+        row = self._devices.get(device) or self._devices.setdefault(device, self.spool.device_row(device))
         horizon = message.received // 1000 + self._settings.future_s
         # A clock that was set back behind what the spool has seen may be the one that is wrong, not the kit's.
         set_back = message.received < self._latest - self._settings.future_s * 1000
         self._latest = max(self._latest, message.received)
-        refused: list[Refusal] = []
+        refused = list(decoded.refused)
         timed: Taken = []
-        plain = not decoded.refused
+        settled = (row.no, boot) in self._dated_boots
+        if settled or any(reading.t is None for reading in decoded.readings):
+            # Their times may hang on what waits, and what comes behind them on theirs: they are taken by themselves.
+            self._take(waiting, group)
+            waiting.clear()
+            settled = True
         for reading in decoded.readings:
             t = reading.t
-            if t is None:
-                if not self._clock.settled:
-                    plain = False
-                    continue  # no answer: the kit keeps it until this clock can be believed
-                group.undated[device, boot] = message.received
-            if t is None or (no, boot) in self._dated_boots:
-                t = self._settle(no, boot, reading, message.received)
-                plain = False
+            if settled:
+                if t is None:
+                    if not self._clock.settled:
+                        continue  # no answer: the kit keeps it until this clock can be believed
+                    group.undated(device, boot, message.received)
+                t = self._settle(row.no, boot, reading, message.received)
+            assert t is not None
             if self._oldest <= t <= horizon:
                 timed.append((reading, t))
-            elif t > horizon and set_back:
-                plain = False  # no answer either
-            else:
+            elif t <= horizon or not set_back:  # otherwise there is no answer either
                 detail = f"{t} is {'in the future' if t > horizon else 'before ' + self._settings.oldest}"
                 refused.append(Refusal(Reason.CLOCK, detail, reading.seq))
-        keys = [(no, t, boot, reading.seq) for reading, t in timed]
-        if self.spool.mark_all_seen(keys):
-            taken = timed
-        else:
-            taken, again, conflicts = self._take_singly(zip(timed, keys, strict=True))
-            refused += conflicts
-            if again:
-                # Not a fault: the acknowledgement was lost on its way. The readings are safe, and the kit is told so.
-                group.safe[device, boot].extend(again)
-                self._keep_note(group, message, boot, Reason.DUPLICATE, again)
-        self._remember_dates(no, boot, taken)
-        self._note(no, boot, taken, message, group)
-        if taken:
-            whole = plain and len(taken) == len(decoded.readings)
-            group.messages.append((no, message.received, message.payload, None if whole else encode_taken(taken)))
-            group.safe[device, boot].extend([reading.seq for reading, _ in taken])
-            group.counts[device, "taken"] += len(taken)
+        whole = not settled and not decoded.refused and len(timed) == len(decoded.readings)
+        if timed:
+            waiting.append(_Candidate(device, row, boot, message, timed, whole))
+        if settled:
+            self._take(waiting, group)
+            waiting.clear()
         return refused
 
     def _settle(self, no: int, boot: int, reading: Reading, received: int) -> int:
@@ -290,20 +262,25 @@ class Intake:
             return reading.t
         return round((received - (reading.age or 0)) / 1000)
 
-    def _remember_dates(self, no: int, boot: int, taken: Taken) -> None:
-        for reading, t in taken:
-            if reading.t is None:
-                self.spool.date(no, boot, reading.seq, t)
-                self._dated_boots.add((no, boot))
+    def _take(self, waiting: Sequence[_Candidate], group: Group) -> None:
+        """Takes the readings of some messages: all at once if they are new, or else message by message."""
+        keys = [(t, one.row.no, one.boot, reading.seq) for one in waiting for reading, t in one.timed]
+        if self.spool.mark_all_seen(keys):
+            for one in waiting:
+                self._keep(one, one.timed, group)
+        elif len(waiting) > 1:
+            half = len(waiting) // 2
+            self._take(waiting[:half], group)
+            self._take(waiting[half:], group)
+        else:
+            self._take_singly(waiting[0], keys, group)
 
-    def _take_singly(
-        self, timed: Iterable[tuple[tuple[Reading, int], tuple[int, int, int, int]]]
-    ) -> tuple[Taken, list[int], list[Refusal]]:
+    def _take_singly(self, one: _Candidate, keys: Sequence[Key], group: Group) -> None:
         """The slow way, where some reading's time was taken before: by itself, again, or by another reading."""
         taken: Taken = []
         again: list[int] = []
         conflicts: list[Refusal] = []
-        for (reading, t), key in timed:
+        for (reading, t), key in zip(one.timed, keys, strict=True):
             before = self.spool.mark_seen(key)
             if before is None:
                 taken.append((reading, t))
@@ -312,11 +289,19 @@ class Intake:
             else:
                 detail = f"the time {t} was taken by boot {before[0]}, number {before[1]}"
                 conflicts.append(Refusal(Reason.CONFLICT, detail, reading.seq))
-        return taken, again, conflicts
+        if again:
+            # Not a fault: the acknowledgement was lost on its way. The readings are safe, and the kit is told so.
+            group.safe(one.device, one.boot, again)
+            group.note(one.message, one.boot, Reason.DUPLICATE, again)
+        if conflicts:
+            group.refuse(one.device, one.message, one.boot, conflicts, known=True)
+        if taken:
+            self._keep(one, taken, group)
 
-    def _note(self, no: int, boot: int, taken: Taken, message: Arrived, group: _Group) -> None:
-        """Notes what is unusual about readings that are taken: late ones, and quantities nobody knows."""
-        newest = self._newest[no]
+    def _keep(self, one: _Candidate, taken: Taken, group: Group) -> None:
+        """Writes down readings that are new, and notes what is unusual about them."""
+        device, row, boot, message, timed, whole = one
+        newest = row.newest
         late, unknown = [], []
         for reading, t in taken:
             if t > newest:
@@ -325,66 +310,17 @@ class Intake:
                 late.append(reading.seq)
             if not reading.q.keys() <= QUANTITIES.keys():
                 unknown.append(reading.seq)
-        self._newest[no] = newest
+            if reading.t is None:
+                self.spool.date(row.no, boot, reading.seq, t)
+                self._dated_boots.add((row.no, boot))
+        if newest > row.newest:
+            row.newest = newest
+            self._moved.add(device)
         if late:
-            self._keep_note(group, message, boot, Reason.LATE, late)
+            group.note(message, boot, Reason.LATE, late)
         if unknown:
-            self._keep_note(group, message, boot, Reason.UNKNOWN_QUANTITY, unknown)
-
-    def _keep_note(self, group: _Group, message: Arrived, boot: int, reason: Reason, seqs: list[int]) -> None:
-        device = device_of(message.topic) or ""
-        self._shelf.add(message.topic)
-        group.noted[device, boot].update({str(seq): reason for seq in seqs})
-        group.counts[device, reason] += len(seqs)
-        group.quarantined.append(
-            Quarantined(message.received, message.topic, boot, reason, "kept", _seqs(seqs), True, None)
-        )
-
-    def _refuse(self, device: str, message: Arrived, boot: int | None, refused: list[Refusal], group: _Group) -> None:
-        self._quarantine(group, message, boot, refused)
-        for refusal in refused:
-            # Counters are kept by device only where there is one, or anyone could make them grow without end.
-            group.counts[device if device in self._known else "", refusal.reason] += 1
-            if refusal.seq is None or boot is None:
-                group.errors[device] = refusal.reason
-            else:
-                group.rejected[device, boot][str(refusal.seq)] = refusal.reason
-
-    def _quarantine(self, group: _Group, message: Arrived, boot: int | None, refused: list[Refusal]) -> None:
-        by_reason: dict[Reason, list[Refusal]] = defaultdict(list)
-        for refusal in refused:
-            by_reason[refusal.reason].append(refusal)
-        for reason, some in by_reason.items():
-            seqs = _seqs([refusal.seq for refusal in some if refusal.seq is not None])
-            payload = message.payload[:KEPT_OF_OVERSIZE]
-            self._shelf.add(message.topic)
-            group.quarantined.append(
-                Quarantined(message.received, message.topic, boot, reason, some[0].detail, seqs, False, payload)
-            )
-
-    def _number(self, device: str) -> int:
-        no = self._numbers.get(device)
-        if no is None:
-            no = self._numbers[device] = self.spool.device_no(device)
-        return no
-
-
-def _seqs(numbers: list[int]) -> str:
-    return msgspec.json.encode(ranges(numbers)).decode()
-
-
-def _acks(group: _Group) -> list[tuple[str, bytes]]:
-    """One acknowledgement for each device and boot, however many messages it sent."""
-    acks = []
-    for device, boot in dict.fromkeys([*group.safe, *group.rejected]):
-        ack = Ack(
-            boot=boot,
-            seq=ranges(group.safe.get((device, boot), ())),
-            rejected=group.rejected.get((device, boot), {}),
-            noted=group.noted.get((device, boot), {}),
-            now=group.undated.get((device, boot)),
-        )
-        acks += [(ack_topic(device), part) for part in parts_of(ack)]
-    for device, reason in group.errors.items():
-        acks.append((ack_topic(device), msgspec.json.encode(Ack(error=reason))))
-    return acks
+            group.note(message, boot, Reason.UNKNOWN_QUANTITY, unknown)
+        encoded = None if whole and taken is timed else encode_taken(taken)
+        group.messages.append((row.no, message.received, message.payload, encoded))
+        group.safe(device, boot, [reading.seq for reading, _ in taken])
+        group.counts[device, "taken"] += len(taken)

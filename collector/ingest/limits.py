@@ -8,9 +8,10 @@ the kit still has it and sends it again, later. All that is not of a registered 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from collector.message import device_of, readings_topic
 from collector.settings import Settings
@@ -41,12 +42,6 @@ class Bucket:
         self._tokens -= n
         return max(0.0, -self._tokens / self._rate)
 
-    @property
-    def open(self) -> bool:
-        """Whether a token is there to be taken."""
-        self._fill()
-        return self._tokens >= 1
-
     def _fill(self) -> None:
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
@@ -54,23 +49,25 @@ class Bucket:
 
 
 class _Share:
-    """What one device has left of messages, bytes and readings."""
+    """What one device has used: for each limit the time until which it is used up at the limit's rate [s].
+
+    This is the generic cell rate algorithm (ITU-T I.371): as long as that time is no more than the burst ahead of now,
+    there is something left. It needs no refilling, which is what a bucket of tokens costs for each message.
+    """
 
     __slots__ = ("bytes", "messages", "name", "readings", "say_at")
 
-    def __init__(self, name: str, settings: Settings, clock: Callable[[], float]) -> None:
-        def bucket(per_minute: int) -> Bucket | None:
-            return Bucket(per_minute / 60, per_minute * settings.limit_burst, clock) if per_minute else None
-
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.messages = bucket(settings.limit_messages)
-        self.bytes = bucket(settings.limit_bytes)
-        self.readings = bucket(settings.limit_readings)
-        self.say_at = 0.0
+        self.messages = self.bytes = self.readings = self.say_at = 0.0
 
-    @property
-    def open(self) -> bool:
-        return not any(one is not None and not one.open for one in (self.messages, self.bytes, self.readings))
+
+def _pace(per_minute: int, burst: float) -> tuple[float, float]:
+    """What one costs [s], and how far ahead of now a device may be before it takes another [s]; (0, inf): no limit."""
+    if not per_minute:
+        return 0.0, math.inf
+    cost = 60 / per_minute
+    return cost, cost * max(0.0, per_minute * burst - 1)
 
 
 class Limits:
@@ -79,33 +76,36 @@ class Limits:
     def __init__(
         self, settings: Settings, known: Callable[[str], bool], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._settings, self._known, self._clock = settings, known, clock
+        self._known, self._clock = known, clock
         self._shares: dict[str, _Share] = {}  # by topic
-        self._strangers = _Share(_STRANGERS, settings, clock)
-        self._off = not (settings.limit_messages or settings.limit_bytes or settings.limit_readings)
+        self._strangers = _Share(_STRANGERS)
+        self._message, self._messages_ahead = _pace(settings.limit_messages, settings.limit_burst)
+        self._byte, self._bytes_ahead = _pace(settings.limit_bytes, settings.limit_burst)
+        self._reading, self._readings_ahead = _pace(settings.limit_readings, settings.limit_burst)
         self.held: Counter[str] = Counter()  # messages that were not taken, by device, until somebody counts them
 
-    def admit(self, topic: str, size: int) -> bool:
-        """Whether a message may come in; it is charged if so."""
-        if self._off:
-            return True
-        share = self._shares.get(topic) or self._share(topic)
-        if not share.open:
-            self._hold(share)
-            return False
-        if share.messages is not None:
-            share.messages.take()
-        if share.bytes is not None:
-            share.bytes.take(size)
-        return True
+    def admitted(self, messages: Iterable[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+        """Those of some messages, (topic, payload), that may come in now; they are charged for it."""
+        now = self._clock()
+        most_messages, most_bytes = now + self._messages_ahead, now + self._bytes_ahead
+        most_readings = now + self._readings_ahead
+        message, byte, shares = self._message, self._byte, self._shares
+        admitted = []
+        for one in messages:
+            topic, payload = one
+            share = shares.get(topic) or self._share(topic)
+            if share.messages > most_messages or share.bytes > most_bytes or share.readings > most_readings:
+                self._hold(share, now)
+                continue
+            share.messages = max(share.messages, now) + message
+            share.bytes = max(share.bytes, now) + byte * len(payload)
+            admitted.append(one)
+        return admitted
 
     def charge(self, topic: str, readings: int) -> None:
         """Charges the readings that a message held; too many of them close the door for the next message."""
-        if self._off:
-            return
         share = self._shares.get(topic) or self._share(topic)
-        if share.readings is not None:
-            share.readings.take(readings)
+        share.readings = max(share.readings, self._clock()) + self._reading * readings
 
     def forget(self, known: frozenset[str]) -> None:
         """Drops the shares of devices that are not registered any more."""
@@ -115,12 +115,11 @@ class Limits:
         device = device_of(topic)
         if device is None or not self._known(device):
             return self._strangers
-        share = self._shares[readings_topic(device)] = _Share(device, self._settings, self._clock)
+        share = self._shares[readings_topic(device)] = _Share(device)
         return share
 
-    def _hold(self, share: _Share) -> None:
+    def _hold(self, share: _Share, now: float) -> None:
         self.held[share.name] += 1
-        now = self._clock()
         if now >= share.say_at:
             share.say_at = now + _SAY_AGAIN
             log.warning(

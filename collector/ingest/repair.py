@@ -26,6 +26,7 @@ _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _HEAD = b"SQLite format 3\0"
 _LONGEST = 2**40  # a header that tells of more is itself damaged [bytes]
 _BLOCK = 64  # row numbers that are read together
+_MONTH, _LAST_TIME = 30 * 86_400, 2**32  # readings that are read together, and where single months end [s since 1970]
 # What identifies a row, and so can be asked for beyond a damaged page. `device` and `cursor` come first: the others
 # mean little without them.
 _KEYS = {
@@ -34,7 +35,7 @@ _KEYS = {
     "counter": ("device", "name"),
     "message": ("id",),
     "quarantine": ("id",),
-    "seen": ("device", "t"),
+    "seen": ("t", "device"),
     "dated": ("device", "boot", "seq"),
 }
 
@@ -173,7 +174,12 @@ def _copy_table(old: sqlite3.Connection, new: sqlite3.Connection, table: str) ->
 def _blocks(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Parts of a table that are read by themselves, so that a damaged page costs the rows near it only."""
     first, *more = _KEYS[table]
-    if more and first == "device" and table != "counter":
+    if first == "t":
+        yield "t < 0", ()
+        for low in range(0, _LAST_TIME, _MONTH):
+            yield "t >= ? AND t < ?", (low, low + _MONTH)
+        yield "t >= ?", (_LAST_TIME,)
+    elif more and first == "device" and table != "counter":
         for (no,) in new.execute("SELECT no FROM device").fetchall():
             yield "device = ?", (no,)
     elif first == "id":

@@ -12,19 +12,20 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from collector.ingest.delivery import LONGEST_WAIT, Delivery, Opener, Stopped
 from collector.ingest.spool import Quarantined, Spool, Spooled
-from collector.judge import rows_of
+from collector.judge import judge
 from collector.message import Reason, readings_topic
 from collector.settings import Settings
 from collector.store import open_store
-from collector.store.base import Row
+from collector.store.base import Rows
 
 log = logging.getLogger(__name__)
 
-_MESSAGES = 400  # of one batch; a message of a kit that catches up holds some 40 readings
+_MESSAGES = 2000  # of one batch; the more, the more values of a series share a page of the embedded store
+_BYTES = 2_000_000  # of one batch, or a message more; a message of a kit that catches up holds some 40 readings
 _LOOK = 0.1  # how often an idle sender looks into the spool [s]
 
 
@@ -74,13 +75,13 @@ class Sender(threading.Thread):
     def _carry_batch(self, delivery: Delivery, spool: Spool) -> bool:
         """Carries the next messages; False if there are none."""
         position = spool.position(self.sink)
-        batch = spool.after(position, _MESSAGES)
+        batch = spool.after(position, _MESSAGES, _BYTES)
         if not batch:
             return False
         if delivery.accepted is None:
-            before = [row for one in spool.after(position - 1, 1) if one.id == position for row in rows(one)]
+            before = rows(one for one in spool.after(position - 1, 1) if one.id == position)
             delivery.accepted = before[-1] if before else None
-        delivery.deliver([row for message in batch for row in rows(message)], spool)
+        delivery.deliver(rows(batch), spool)
         keep_damaged(batch, spool)
         spool.move(self.sink, batch[-1].id)
         return True
@@ -96,9 +97,9 @@ class Sender(threading.Thread):
         self._told = (state, trouble)
 
 
-def rows(message: Spooled) -> list[Row]:
-    """A message of the spool as rows for a store."""
-    return [row for reading, t in message.readings for row in rows_of(message.device, reading, t)]
+def rows(messages: Iterable[Spooled]) -> Rows:
+    """Messages of the spool as rows for a store."""
+    return Rows([judge(message.device, reading, t) for message in messages for reading, t in message.readings])
 
 
 def keep_damaged(batch: Sequence[Spooled], spool: Spool) -> None:

@@ -82,7 +82,7 @@ def archive(spool: Spool, after: int, until: int) -> Iterator[list[Row]]:
     position = 0
     while batch := spool.after(position, _MESSAGES):
         position = batch[-1].id
-        some = [row for message in batch for row in rows(message) if after < row.t <= until]
+        some = [row for row in rows(batch) if after < row.t <= until]
         if some:
             yield some
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +54,18 @@ ALTER TABLE cursor ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE cursor ADD COLUMN trouble TEXT NOT NULL DEFAULT '';
 ALTER TABLE cursor ADD COLUMN trouble_at INTEGER NOT NULL DEFAULT 0;
 """,
+    # In the order of time the readings of all devices that come now lie side by side, however many devices there are.
+    """
+ALTER TABLE device ADD COLUMN newest INTEGER NOT NULL DEFAULT 0;
+UPDATE device SET newest = coalesce((SELECT max(t) FROM seen WHERE device = no), 0);
+CREATE TABLE seen_by_time (
+    t INTEGER NOT NULL, device INTEGER NOT NULL, boot INTEGER NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (t, device)
+) WITHOUT ROWID;
+INSERT INTO seen_by_time (t, device, boot, seq) SELECT t, device, boot, seq FROM seen ORDER BY t, device;
+DROP TABLE seen;
+ALTER TABLE seen_by_time RENAME TO seen;
+""",
 )
 SCHEMA_VERSION = len(_STEPS)
 
@@ -78,6 +91,17 @@ class Quarantined(NamedTuple):
     seqs: str  # ranges as JSON
     kept: bool
     payload: bytes | None
+
+
+@dataclass
+class DeviceRow:
+    """A device in this file."""
+
+    no: int  # the short number that stands for it
+    newest: int  # t of its newest reading; in the file up to a minute older, or 0
+
+
+Key = tuple[int, int, int, int]  # (t, device's number, boot, seq): what makes a reading itself
 
 
 class Spool:
@@ -139,34 +163,34 @@ class Spool:
 
     # What the intake writes, inside a transaction.
 
-    def device_no(self, device: str) -> int:
-        """The short number that stands for a device in this file."""
-        row = self.db.execute("SELECT no FROM device WHERE id = ?", (device,)).fetchone()
+    def device_row(self, device: str) -> DeviceRow:
+        """What this file knows of a device."""
+        row = self.db.execute("SELECT no, newest FROM device WHERE id = ?", (device,)).fetchone()
         if row is None:
-            return int(self.db.execute("INSERT INTO device (id) VALUES (?)", (device,)).lastrowid or 0)
-        return int(row[0])
+            return DeviceRow(int(self.db.execute("INSERT INTO device (id) VALUES (?)", (device,)).lastrowid or 0), 0)
+        return DeviceRow(int(row[0]), int(row[1]))
 
-    def mark_all_seen(self, keys: Sequence[tuple[int, int, int, int]]) -> bool:
-        """Remembers (device, t, boot, seq) of readings; False, and nothing done, if any time was taken already."""
+    def write_newest(self, devices: Iterable[DeviceRow]) -> None:
+        """Writes down the times of newest readings."""
+        self.db.executemany("UPDATE device SET newest = ? WHERE no = ?", [(one.newest, one.no) for one in devices])
+
+    def mark_all_seen(self, keys: Sequence[Key]) -> bool:
+        """Remembers readings; False, and nothing done, if the time of any was taken already."""
         before = self.db.total_changes
         self.db.execute("SAVEPOINT seen")
-        self.db.executemany("INSERT OR IGNORE INTO seen (device, t, boot, seq) VALUES (?, ?, ?, ?)", keys)
+        self.db.executemany("INSERT OR IGNORE INTO seen (t, device, boot, seq) VALUES (?, ?, ?, ?)", keys)
         fresh = self.db.total_changes - before == len(keys)
         if not fresh:
             self.db.execute("ROLLBACK TO seen")
         self.db.execute("RELEASE seen")
         return fresh
 
-    def mark_seen(self, key: tuple[int, int, int, int]) -> tuple[int, int] | None:
+    def mark_seen(self, key: Key) -> tuple[int, int] | None:
         """Remembers one reading, or returns the (boot, seq) of the one that has its time already."""
-        row = self.db.execute("SELECT boot, seq FROM seen WHERE device = ? AND t = ?", key[:2]).fetchone()
+        row = self.db.execute("SELECT boot, seq FROM seen WHERE t = ? AND device = ?", key[:2]).fetchone()
         if row is None:
-            self.db.execute("INSERT INTO seen (device, t, boot, seq) VALUES (?, ?, ?, ?)", key)
+            self.db.execute("INSERT INTO seen (t, device, boot, seq) VALUES (?, ?, ?, ?)", key)
         return None if row is None else (int(row[0]), int(row[1]))
-
-    def newest(self, no: int) -> int:
-        """The time of the newest reading of a device that was ever taken, or 0."""
-        return int(self.db.execute("SELECT max(t) FROM seen WHERE device = ?", (no,)).fetchone()[0] or 0)
 
     def latest(self) -> int:
         """When the latest message came, by the clock of that time [ms since 1970]; 0 if there is none."""
@@ -247,13 +271,18 @@ class Spool:
             self.db.execute("INSERT OR IGNORE INTO cursor (sink, position) VALUES (?, 0)", (sink,))
         return 0
 
-    def after(self, position: int, limit: int) -> list[Spooled]:
-        """The next messages behind a position, decoded, with the readings that were taken."""
-        found = self.db.execute(
+    def after(self, position: int, limit: int, size: int = 2**62) -> list[Spooled]:
+        """The next messages behind a position, decoded, with the readings that were taken; no more once over a size."""
+        found = []
+        for row in self.db.execute(
             "SELECT message.id, device.id, received, payload, taken FROM message"
             " JOIN device ON device.no = message.device WHERE message.id > ? ORDER BY message.id LIMIT ?",
             (position, limit),
-        ).fetchall()
+        ):
+            found.append(row)
+            size -= len(row[3])
+            if size <= 0:
+                break
         return [
             Spooled(id_, device, received, payload, _readings(device, payload, taken))
             for id_, device, received, payload, taken in found

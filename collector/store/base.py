@@ -8,9 +8,9 @@ tests/collector/test_store.py, holds for every store.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,48 @@ class Row(NamedTuple):
     value: float  # in the quantity's unit; finite, and the sign of a zero is not kept
     flag: int  # QARTOD: 1 pass, 2 not evaluated, 3 suspect, 4 fail
     tests: int  # bits of collector.judge.Test
+
+
+class Judged(NamedTuple):
+    """What one reading comes to: rows of one source, time and interval, as columns of one length."""
+
+    source: str
+    t: int  # end of the interval, s since 1970, UTC
+    dt: int  # length of the interval [s]
+    quantities: tuple[str, ...]
+    values: tuple[float, ...]
+    flags: tuple[int, ...]
+    tests: tuple[int, ...]
+
+    def rows(self) -> list[Row]:
+        """A row for each value."""
+        source, t, dt, *columns = self
+        return [Row(source, quantity, t, dt, *rest) for quantity, *rest in zip(*columns, strict=True)]
+
+
+class Rows(Sequence[Row]):
+    """The rows of readings, made when somebody looks at one: a store that writes readings whole has no need of them."""
+
+    def __init__(self, readings: Iterable[Judged]) -> None:
+        self.readings = [one for one in readings if one.quantities]
+        self._made: list[Row] | None = None
+
+    def _rows(self) -> list[Row]:
+        if self._made is None:
+            self._made = [row for one in self.readings for row in one.rows()]
+        return self._made
+
+    def __len__(self) -> int:
+        return sum(len(one.quantities) for one in self.readings)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        if index == -1 and self.readings:  # the row that a delivery remembers of each batch
+            return self.readings[-1].rows()[-1]
+        return self._rows()[index]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from urllib.parse import urlencode, urlsplit
 import urllib3
 
 from collector.errors import SettingError, StoreRefused, StoreUnavailable
-from collector.store.base import Row, Series, Values
+from collector.store.base import Judged, Row, Rows, Series, Values
 
 MEASUREMENT = "reading"
 _LINES_PER_WRITE = 20_000  # of one request; InfluxDB recommends 5,000 to 10,000 and takes far more
@@ -34,19 +34,42 @@ _ESCAPE = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 
 
 def encode_lines(rows: Sequence[Row]) -> list[str]:
-    """Rows as line protocol, a line for each source and time; of two rows with one key the later counts."""
-    fields: dict[tuple[str, int], dict[str, str]] = {}
-    for source, quantity, t, dt, value, flag, tests in rows:
-        name = _escape(quantity)
-        text = f"{name}={value!r},{name}_flag={flag}i,{name}_tests={tests}i,{name}_dt={dt}i"
-        fields.setdefault((source, t), {})[quantity] = text
+    """Rows as line protocol, a line for each source, time and interval; of two rows with one key the later counts."""
+    readings = rows.readings if isinstance(rows, Rows) else _gathered(rows)
     return [
-        f"{MEASUREMENT},source={_escape(source)} {','.join(texts.values())} {t}"
-        for (source, t), texts in fields.items()
+        f"{_head(source)}{_fields(quantities, dt, flags, tests) % values} {t}"
+        for source, t, dt, quantities, values, flags, tests in readings
     ]
 
 
+def _gathered(rows: Sequence[Row]) -> list[Judged]:
+    """Single rows as readings, so that values of one source and time share a line."""
+    found: dict[tuple[str, int], dict[str, Row]] = {}
+    for row in rows:
+        found.setdefault((row.source, row.t), {})[row.quantity] = row
+    readings = []
+    for (source, t), by_quantity in found.items():
+        for dt in dict.fromkeys(row.dt for row in by_quantity.values()):
+            some = [(row.quantity, row.value, row.flag, row.tests) for row in by_quantity.values() if row.dt == dt]
+            readings.append(Judged(source, t, dt, *zip(*some, strict=True)))
+    return readings
+
+
+@lru_cache(65_536)
+def _head(source: str) -> str:
+    return f"{MEASUREMENT},source={_escape(source)} "
+
+
 @lru_cache(4096)
+def _fields(quantities: tuple[str, ...], dt: int, flags: tuple[int, ...], tests: tuple[int, ...]) -> str:
+    """The fields of a line, with %r where each value comes."""
+    texts = []
+    for quantity, flag, mask in zip(quantities, flags, tests, strict=True):
+        name = _escape(quantity).replace("%", "%%")
+        texts.append(f"{name}=%r,{name}_flag={flag}i,{name}_tests={mask}i,{name}_dt={dt}i")
+    return ",".join(texts)
+
+
 def _escape(name: str) -> str:
     """A tag's value or a field's name as line protocol has it. An end of line in it would begin a line of its own."""
     if not name or not name.isprintable() or name.endswith("\\"):

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from collector.errors import SettingError, StoreError, StoreRefused, StoreUnavailable
-from collector.store.base import Row, Series, Values
+from collector.store.base import Row, Rows, Series, Values
 
 FILE = "values.sqlite"
 SCHEMA_VERSION = 1
@@ -32,6 +32,7 @@ UPSERT = "INSERT OR REPLACE INTO value (series, t, dt, value, flag, tests) VALUE
 # Long readers keep the log from being folded into the file, so a long series is read in short transactions.
 _PAGE = 200_000
 _WAIT = 30.0  # for a lock that another process holds [s]
+_REMEMBERED = 100_000  # numbers of series; a kit may name quantities as it likes
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY)
 _DTYPE = np.dtype([("t", "i8"), ("dt", "i4"), ("value", "f8"), ("flag", "u1"), ("tests", "i4")])
@@ -42,7 +43,7 @@ class SqliteStore:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
-        self._numbers: dict[tuple[str, str], int] = {}
+        self._numbers: dict[tuple[str, tuple[str, ...]], tuple[int, ...]] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, isolation_level=None, timeout=_WAIT, check_same_thread=False)
@@ -135,19 +136,35 @@ class SqliteStore:
 
     def _sorted(self, rows: Sequence[Row]) -> list[tuple[int, int, int, float, int, int]]:
         """Rows in the order of the table, so that neighbours fall into the same page."""
-        numbers = self._numbers
-        keyed = []
-        for source, quantity, t, dt, value, flag, tests in rows:
-            if not isfinite(value):  # SQLite would take NaN for NULL, and keep an infinity that InfluxDB refuses
-                raise StoreRefused(
-                    f"The store {self.path} refused {quantity} of {source} at {t}: {value!r} is no number."
-                )
-            no = numbers.get((source, quantity))
-            if no is None:
-                no = self._number(source, quantity)
-            keyed.append((no, t, dt, value, flag, tests))
+        if isinstance(rows, Rows):
+            keyed = [
+                (no, t, dt, value, flag, tests)
+                for source, t, dt, quantities, *columns in rows.readings
+                for no, value, flag, tests in zip(self._series(source, quantities), *columns, strict=True)
+            ]
+        else:
+            keyed = [
+                (self._series(source, (quantity,))[0], t, dt, value, flag, tests)
+                for source, quantity, t, dt, value, flag, tests in rows
+            ]
+        if not all(isfinite(row[3]) for row in keyed):
+            # SQLite would take NaN for NULL, and keep an infinity that InfluxDB refuses.
+            bad = next(row for row in rows if not isfinite(row.value))
+            raise StoreRefused(
+                f"The store {self.path} refused {bad.quantity} of {bad.source} at {bad.t}: {bad.value!r} is no number."
+            )
         keyed.sort(key=itemgetter(0, 1))  # stable: a later row of one key stays later
         return keyed
+
+    def _series(self, source: str, quantities: tuple[str, ...]) -> tuple[int, ...]:
+        """The numbers of the series of a source."""
+        numbers = self._numbers.get((source, quantities))
+        if numbers is None:
+            if len(self._numbers) >= _REMEMBERED:
+                self._numbers.clear()
+            numbers = tuple(self._number(source, quantity) for quantity in quantities)
+            self._numbers[source, quantities] = numbers
+        return numbers
 
     def _number(self, source: str, quantity: str) -> int:
         key = (source, quantity)
@@ -155,8 +172,7 @@ class SqliteStore:
         if row is None:
             self._db.execute("INSERT INTO series (source, quantity) VALUES (?, ?)", key)
             row = self._db.execute("SELECT last_insert_rowid()").fetchone()
-        self._numbers[key] = int(row[0])
-        return self._numbers[key]
+        return int(row[0])
 
     def read(self, source: str, quantity: str, after: int, until: int) -> Values:
         """The values with after < t <= until, in order of time."""
