@@ -51,7 +51,7 @@ class Reason(StrEnum):
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
-class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
+class Reading(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Raw values of one interval. Either `t` [s since 1970, UTC, end of interval] or `age` [ms since its end].
 
     `u` names the unit of a value that is not in its quantity's own (gases in ppb); null is a missing value.
@@ -65,7 +65,7 @@ class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
     u: Annotated[dict[str, str], msgspec.Meta(max_length=64)] | None = None
 
 
-class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+class Message(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One message: readings of one boot of one device. `device`, if given, must be the topic's."""
 
     v: Literal[1]
@@ -75,7 +75,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     device: str | None = None
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     """What was not taken: a reading by its number, or the whole message if `seq` is None."""
 
     reason: Reason
@@ -83,7 +83,7 @@ class Refusal(msgspec.Struct, frozen=True):
     seq: int | None = None
 
 
-class Decoded(msgspec.Struct, frozen=True):
+class Decoded(msgspec.Struct, frozen=True, gc=False):
     """What one message held. `boot` is None where not even that could be read."""
 
     boot: int | None

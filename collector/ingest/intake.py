@@ -231,6 +231,7 @@ class Intake:
             self._take(waiting, group)
             waiting.clear()
             settled = True
+        dated: dict[int, int] = {}  # by the numbers of this message's readings
         for reading in decoded.readings:
             t = reading.t
             if settled:
@@ -238,7 +239,9 @@ class Intake:
                     if not self._clock.settled:
                         continue  # no answer: the kit keeps it until this clock can be believed
                     group.undated(device, boot, message.received)
-                t = self._settle(row.no, boot, reading, message.received)
+                    t = dated.setdefault(reading.seq, self._settle(row.no, boot, reading, message.received))
+                else:
+                    t = dated.get(reading.seq, self._settle(row.no, boot, reading, message.received))
             assert t is not None
             if self._oldest <= t <= horizon:
                 timed.append((reading, t))

@@ -10,6 +10,7 @@ from collector.credentials import hash_password, verify_password
 from collector.errors import DataError, NothingFound
 from collector.registry import Registry
 from collector.registry.identity import Identity
+from collector.registry.roster import Roster
 from tests import parts
 
 KIT = "kit-a1b2c3"
@@ -98,3 +99,29 @@ def test_mosquitto_reads_the_hashes(tmp_path):
             with socket.create_connection((server.host, server.port), timeout=10) as sock:
                 sock.sendall(bytes([0x10, len(body)]) + body)
                 assert sock.recv(4)[3] == code
+
+
+def test_the_roster_shows_who_is_there_and_who_is_locked_out_as_soon_as_that_changes(registry):
+    roster = Roster(registry, clock=lambda: 0.0)
+    before = roster.known()
+    one, two = registry.add_device("kit-1").id, registry.add_device("kit-1").id
+    assert roster.known() - before == {one, two}
+    registry.identity.revoke(one)
+    assert one in roster.locked_out()
+    registry.identity.set_password(one)
+    assert one not in roster.locked_out()
+
+
+def test_the_roster_is_read_whole_only_when_it_changed_or_is_a_minute_old(registry, monkeypatch):
+    now, reads = [0.0], []
+    roster = Roster(registry, clock=lambda: now[0])
+    read = registry.known_devices
+    monkeypatch.setattr(Registry, "known_devices", lambda _: reads.append(1) or read())
+    for _ in range(10):
+        roster.known()
+    assert len(reads) == 1
+    now[0] = 61.0
+    roster.known()
+    registry.add_device("kit-1")
+    roster.known()
+    assert len(reads) == 3
