@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The kit's page on a real port, with or without the portal open. MicroPython.
 
-argv: a folder, the port, "portal" or "page". Says "ready" and serves until its input ends.
+argv: a folder, the port, and "page", or "portal" for a kit that is set up anew, or "new" for one that knows no network.
 """
 
 import asyncio
@@ -27,6 +27,8 @@ async def main():
         device="kit-abc123", host="collector.example", network="Home", wifi_password="very-secret",
         mqtt_password="also-secret", setup_password="kept-secret", interval=1,
     )  # fmt: skip
+    if mode == "new":
+        settings.update(network="", wifi_password="")
     config.save(folder + "/cfg", settings)
     SHT4x.PERIOD = 1
     bus = Bus(parts.I2C({0x44: parts.SHT45()}))
@@ -41,7 +43,7 @@ async def main():
     app.wifi = Wifi(settings, app.state, station=radio.Station())
     tasks = [asyncio.create_task(app.run())]
     app.portal = Portal(app, folder + "/cfg", lambda: print("saved"), radio.AccessPoint(), lambda peer: True)
-    app.portal.open = mode == "portal"
+    app.portal.open = mode != "page"
     tasks.append(asyncio.create_task(Door(app, int(port)).run()))
     await asyncio.sleep(3)
     print("ready")

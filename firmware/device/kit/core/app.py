@@ -140,7 +140,8 @@ class App:
             self._forever("clock", self._learn_time),
             self.watchdog.run(),
         ]
-        if self.settings["device"] and self.settings["host"]:  # else it measures, and keeps
+        known = self.settings["network"] or not self.wifi
+        if known and self.settings["device"] and self.settings["host"]:  # else it measures, and keeps
             jobs.append(self._forever("uplink", self.uplink.run))
         jobs += [self._forever(driver.NAME, self._drive, driver, names) for driver, names in shares]
         jobs += [self._forever(*one) for one in self._more]

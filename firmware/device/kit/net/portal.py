@@ -44,22 +44,22 @@ def dns_answer(question, address):
 
 
 def take(settings, body):
-    """New settings from what a phone sent; ConfigError in words a person can use."""
+    """New settings from what a phone sent. ConfigError: a word that the page has a sentence for, or what is wrong."""
     try:
         sent = json.loads(body)
     except ValueError:
         sent = None
     if not isinstance(sent, dict):
-        raise config.ConfigError("the form did not arrive whole; send it again")
+        raise config.ConfigError("form")
     made = dict(settings)
     for name in _ASKED:
         if name in sent and not (name in config.SECRETS and sent[name] == ""):  # an empty password stays as it was
             made[name] = sent[name]
     config.check(made)
     if not config.ready(made):
-        raise config.ConfigError("Wi-Fi, collector and the kit's name are needed")
+        raise config.ConfigError("needed")
     if not 8 <= len(made["wifi_password"]) <= 63 and made["wifi_password"]:
-        raise config.ConfigError("a Wi-Fi password has 8 to 63 characters")
+        raise config.ConfigError("wifi_password_length")
     return made
 
 
@@ -137,7 +137,8 @@ class Portal:
             made = take(self._app.settings, request.body)
             config.save(self._folder, made)
         except (config.ConfigError, OSError) as error:
-            await answer(writer, 400, str(error).encode(), "text/plain")
+            words = "flash_full" if isinstance(error, OSError) else str(error)
+            await answer(writer, 400, words.encode(), "text/plain")
             return
         await answer(writer, 200, b"{}")
         self._saved()
