@@ -40,7 +40,7 @@ def wanted_licence(name: str) -> str:
         return "EUPL-1.2"
     if name.startswith("hardware/"):
         return "CERN-OHL-W-2.0"
-    if suffix in (".md", ".svg"):
+    if suffix in (".md", ".svg", ".png"):
         return "CC-BY-4.0"
     return "EUPL-1.2"
 

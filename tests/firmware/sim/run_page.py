@@ -2,6 +2,7 @@
 """The kit's page on a real port, with or without the portal open. MicroPython.
 
 argv: a folder, the port, and "page", or "portal" for a kit that is set up anew, or "new" for one that knows no network.
+Says "ready" and serves until its input ends.
 """
 
 import asyncio
