@@ -9,6 +9,7 @@ ends with an OSError. Nothing here blocks once the connection is open: what the 
 from __future__ import annotations
 
 import secrets
+import select
 import socket
 import ssl
 import time
@@ -18,6 +19,8 @@ from dataclasses import dataclass, field
 from collector.ingest import stream
 
 KEEPALIVE = 60  # [s]; the broker ends a connection that was silent for one and a half of it
+QUIET = 15.0  # so long without a word from the broker, and it is asked for one [s]
+ANSWER = 15.0  # so long without an answer, and the line is dead [s]
 _PATIENCE = 10.0  # for the broker's first answers [s]
 _BLOCK = 1 << 18  # read at once [bytes]; more than a TLS record holds, so that nothing stays behind in its layer
 
@@ -48,6 +51,7 @@ class Connection:
         self._early: list[tuple[str, bytes]] = []
         self._answers: list[tuple[int, bytes]] = []
         self.unsent = b""
+        self.brought = False  # whether any message came through it
         self.socket = socket.create_connection((address.host, address.port), timeout=_PATIENCE)
         try:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -59,6 +63,7 @@ class Connection:
             self.socket.close()
             raise
         self._heard = self._spoke = time.monotonic()
+        self._asked: float | None = None  # since when an answer is awaited
 
     @property
     def certificate_end(self) -> str | None:
@@ -106,12 +111,14 @@ class Connection:
         """
         if self._early:
             messages, self._early = self._early, []
+            self.brought = True
             return messages
         try:
             messages = self._take(self.socket.recv(_BLOCK))
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return []
-        self._heard = time.monotonic()
+        self._heard, self._asked = time.monotonic(), None
+        self.brought = self.brought or bool(messages)
         if self._answers:
             self._check_answers()
         return messages
@@ -139,14 +146,23 @@ class Connection:
         self._spoke = time.monotonic()
 
     def tend(self) -> None:
-        """Keeps the connection alive; ConnectionError if the broker is silent. To be called every few seconds."""
+        """Keeps the connection alive; ConnectionError if the broker is silent. To be called every few seconds.
+
+        A line that is dead says nothing, and a broker without messages says nothing either: the ping tells them apart.
+        """
         now = time.monotonic()
-        if now - self._heard > 1.5 * KEEPALIVE:
-            raise ConnectionError(f"the broker was silent for {now - self._heard:.0f} s")
-        # Also when only we speak: its answer is how a broker that is gone is told from one that has no messages.
-        if (now - self._heard > KEEPALIVE / 2 or now - self._spoke > KEEPALIVE / 2) and not self.unsent:
-            self.unsent = stream.PINGREQ
+        if self._asked is not None:
+            late = now - max(self._asked, self._spoke)
+            if late > 4 * ANSWER or (late > ANSWER and not self._readable()):
+                raise ConnectionError(f"the broker was silent for {now - self._heard:.0f} s")
+        if self._asked is None and (now - self._heard > QUIET or now - self._spoke > KEEPALIVE / 2):
+            self._asked = now
+            self.unsent += stream.PINGREQ
             self.flush()
+
+    def _readable(self) -> bool:
+        """Whether something has come that was not read yet, since a commit took long."""
+        return bool(select.select([self.socket], [], [], 0)[0])
 
     def close(self) -> None:
         """Says goodbye if that is possible at once, and closes."""

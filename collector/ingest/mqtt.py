@@ -54,8 +54,8 @@ class Link:
                 connection.publish(self._intake.commit())
                 return
             except OSError as error:
-                if time.monotonic() - started > _LONGEST_WAIT:
-                    wait = 1.0
+                if connection.brought or time.monotonic() - started > _LONGEST_WAIT:
+                    wait = 1.0  # the pauses grow while brokers fail at once, not from one good connection to the next
                 log.warning("broker %s: connection lost (%s); trying again", self.address, error)
                 self._intake.commit()  # what came before the loss is still worth keeping
             finally:
@@ -90,6 +90,8 @@ class Link:
             wait = min(wait * 2, _LONGEST_WAIT)
             try:
                 return self._open(), wait
+            except BrokerError as error:
+                log.error("broker: ALARM: %s Trying again within %.0f s. %s", error, wait, error.hint)
             except OSError as error:
                 log.warning("broker %s: %s; trying again within %.0f s", self.address, error, wait)
         return None, wait

@@ -113,18 +113,53 @@ def test_messages_that_come_before_the_subscription_is_answered_are_kept():
         connection.close()
 
 
-def test_a_silent_broker_is_pinged_and_then_given_up(monkeypatch):
+def test_a_silent_broker_is_asked_and_given_up_if_it_does_not_answer(monkeypatch):
     with Puppet(WELCOME) as broker:
         connection = Connection(broker.address, TOPIC)
         broker.thread.join(20)
         began = time.monotonic()
         connection.tend()
-        monkeypatch.setattr(module.time, "monotonic", lambda: began + 40)
-        connection.tend()
-        assert broker.peer.recv(10) == stream.PINGREQ
-        monkeypatch.setattr(module.time, "monotonic", lambda: began + 100)
-        with pytest.raises(ConnectionError, match="silent"):
+        for after in (16, 30):
+            monkeypatch.setattr(module.time, "monotonic", lambda after=after: began + after)
             connection.tend()
+        assert broker.peer.recv(10) == stream.PINGREQ
+        monkeypatch.setattr(module.time, "monotonic", lambda: began + 33)
+        with pytest.raises(ConnectionError, match="silent for 33 s"):
+            connection.tend()
+        connection.close()
+
+
+def test_an_answer_that_waits_to_be_read_is_not_taken_for_silence(monkeypatch):
+    with Puppet(WELCOME) as broker:
+        connection = Connection(broker.address, TOPIC)
+        broker.thread.join(20)
+        began = time.monotonic()
+        for after in (16, 50):  # a commit took long in between
+            monkeypatch.setattr(module.time, "monotonic", lambda after=after: began + after)
+            if after == 50:
+                broker.peer.sendall(b"\xd0\x00")
+                select.select([connection.socket], [], [], 20)
+            connection.tend()
+        assert connection.receive() == []
+        connection.tend()
+        connection.close()
+
+
+def test_a_broker_that_takes_nothing_more_is_given_up_though_it_said_something(monkeypatch):
+    with Puppet(WELCOME) as broker:
+        connection = Connection(broker.address, TOPIC)
+        broker.thread.join(20)
+        connection.publish([(TOPIC, bytes(100_000))] * 200)
+        broker.peer.sendall(b"\xd0\x00")
+        select.select([connection.socket], [], [], 20)
+        began = time.monotonic()
+        for after, ends in ((16, False), (40, False), (80, True)):
+            monkeypatch.setattr(module.time, "monotonic", lambda after=after: began + after)
+            if ends:
+                with pytest.raises(ConnectionError):
+                    connection.tend()
+            else:
+                connection.tend()
         connection.close()
 
 
