@@ -59,7 +59,7 @@ class Intake:
         self._locked_out = locked_out()
         self._known_devices = known_devices
         self._known = known_devices()
-        self._examined = self._known  # as of the last look into the quarantine for devices that are known now
+        self._examined: frozenset[str] = frozenset()  # who was known at the last look into the quarantine
         self._next_look = 0.0
         self._limits = Limits(settings, self._is_known)
         self._shelf = Shelf(spool, settings.quarantine_messages, lambda device: device in self._known)
@@ -112,24 +112,32 @@ class Intake:
 
     def refresh(self) -> None:
         """Reads again which devices there are, and takes what was refused of those that are new."""
-        self._count_held()
         self._locked_out = self._read_locked_out()
         known = self._known = self._known_devices()
-        if known == self._examined:
-            return
-        self._examined = known
+        try:
+            self._count_held()
+            if known != self._examined:
+                self._examine(known)
+        except sqlite3.OperationalError as error:  # a full disk; the next refresh tries again
+            log.warning("spool: what happened besides cannot be noted now: %s", error)
+            self._forget()
+            self._shelf.recount()
+
+    def _count_held(self) -> None:
+        """Writes down how many messages were over a limit."""
+        if self._limits.held:
+            with self.spool.transaction():
+                self.spool.count((device, "held", n) for device, n in self._limits.held.items())
+            self._limits.held.clear()
+
+    def _examine(self, known: frozenset[str]) -> None:
+        """Takes messages out of the quarantine whose devices were registered since they came."""
         self._limits.forget(known)
         for topic in self.spool.quarantined_topics(Reason.UNKNOWN_DEVICE):
             if device_of(topic) in known:
                 self._take_again(topic)
         self._shelf.recount()
-
-    def _count_held(self) -> None:
-        """Writes down how many messages were over a limit."""
-        held, self._limits.held = self._limits.held, Counter()
-        if held:
-            with self.spool.transaction():
-                self.spool.count((device, "held", n) for device, n in held.items())
+        self._examined = known
 
     def _is_known(self, device: str) -> bool:
         """Whether a device is registered; looks again for one that is not, a few times a second at most."""

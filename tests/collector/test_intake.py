@@ -148,6 +148,33 @@ def test_messages_from_before_a_device_was_registered_are_taken_when_it_is(bench
     assert bench.spool.quarantined() == []
 
 
+def test_a_device_that_was_registered_while_the_collector_was_off_is_taken_at_the_start(bench):
+    topic = readings_topic("kit-newone")
+    bench.send(message(reading(1)), topic)
+    bench.devices.add("kit-newone")
+    bench.reopen()
+    bench.intake.refresh()
+    assert bench.stored() == [(1, NOON)]
+    assert bench.spool.quarantined() == []
+
+
+def test_a_disk_that_is_full_when_the_registry_is_looked_at_ends_nothing(bench, caplog, monkeypatch):
+    bench.send(message(reading(1)), readings_topic("kit-newone"))
+    bench.intake._limits.held[DEVICE] = 3
+    bench.devices.add("kit-newone")
+
+    def full(_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.spool, "count", full)
+        bench.intake.refresh()
+    assert "disk is full" in caplog.text and bench.stored() == []
+    bench.intake.refresh()
+    assert bench.spool.counters(DEVICE)[DEVICE]["held"] == 3
+    assert bench.stored() == [(1, NOON)]
+
+
 def test_a_device_that_was_just_registered_is_known_at_once(bench):
     bench.devices.add("kit-newone")
     assert bench.send(message(reading(1)), readings_topic("kit-newone")) == {"boot": 17, "seq": [[1, 1]]}
