@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from collector.ingest.spool import Spool
@@ -46,6 +46,8 @@ class Collector:
     Use it in a `with`, at whose end it does not run any more, whatever happened.
     """
 
+    command: Sequence[str] = CITIMEASURE
+
     def __init__(self, folder: Path, *args: object, **env: str) -> None:
         self.folder, self.args, self.env = folder, args, env
         self.log = folder.parent / f"{folder.name}.log"
@@ -60,15 +62,23 @@ class Collector:
 
     def start(self) -> None:
         """Starts it and waits until it takes readings."""
-        before = self.log.stat().st_size if self.log.exists() else 0
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Starts it, without waiting for anything."""
+        self._before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*CITIMEASURE, "run", "--folder", str(self.folder), *map(str, self.args)],
+                [*self.command, "run", "--folder", str(self.folder), *map(str, self.args)],
                 stderr=log, stdout=log, env=environment(**self.env),
             )  # fmt: skip
 
+    def wait_until_ready(self) -> None:
+        """Returns when it takes readings."""
+
         def ready() -> bool:
-            text = self.log.read_bytes()[before:]
+            text = self.log.read_bytes()[self._before :]
             assert self.process is not None
             assert self.process.poll() is None, text.decode()
             return b"Collecting" in text
