@@ -9,6 +9,7 @@ Nothing is retried here: the sender knows how long to wait and what to halve.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ _TIMEOUT = urllib3.Timeout(connect=5, read=60)
 _OTHER_TYPE = re.compile(r'field type conflict: input field "([^"]+)"')
 _PARTS_OF_FIELD = re.compile("_(flag|tests|dt)$")
 _DROPPED = re.compile(r"dropped=(\d+)")
+# An answer that was cut off in its headers is told there with a traceback; what it says of the lines is its status.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 _ESCAPE = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 
 

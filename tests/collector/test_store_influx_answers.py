@@ -7,6 +7,7 @@ What must hold: nothing counts as written that was not, and no batch is taken fo
 import http.server
 import json
 import re
+import socket
 import threading
 from urllib.parse import parse_qs, urlsplit
 
@@ -63,6 +64,38 @@ def test_a_wrong_address_is_not_a_written_or_a_poisonous_batch(server, store, st
     with pytest.raises(StoreRefused, match=str(status)) as refused:
         store.write([ROW])
     assert refused.value.access and "influx_url" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b"HTTP/1.1 204 No Content\r\nX-Influx", None),
+        (b"HTTP/1.1 20", StoreUnavailable),
+        (b"HTTP/1.1 500 Internal", StoreUnavailable),
+        (b"", StoreUnavailable),
+    ],
+)
+def test_an_answer_that_is_cut_off_counts_by_its_status_and_leaves_no_traceback(answer, error, caplog):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def reply():
+            peer, _ = listener.accept()
+            while not peer.recv(65536).endswith(b"1767261600"):
+                pass
+            peer.sendall(answer)
+            peer.close()
+
+        thread = threading.Thread(target=reply)
+        thread.start()
+        store = InfluxStore(f"http://127.0.0.1:{listener.getsockname()[1]}", "org", "bucket", "token")
+        if error is None:
+            store.write([ROW])
+        else:
+            with pytest.raises(error):
+                store.write([ROW])
+        store.close()
+        thread.join(20)
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
