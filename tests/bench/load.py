@@ -36,6 +36,7 @@ class Load:
     readings: int = 1
     rate: float = 0.0  # messages per second; 0: as fast as the broker takes them
     first: int = 0
+    start: int = 0  # the time before the first reading [s since 1970]; 0: thirty days ago
 
     @property
     def total(self) -> int:
@@ -50,10 +51,12 @@ def device(n: int) -> str:
 
 def run(server: parts.Mosquitto, load: Load, *, acknowledged: bool) -> list[float]:
     """Sends a load in a process of its own; returns the sorted latencies [ms] if acknowledgements are awaited."""
+    timeout = 300 + (load.messages / load.rate if load.rate else 0)
     command = [sys.executable, "-m", "tests.bench.load", server.host, str(server.port), str(load.messages)]
     command += [f"--kits={load.kits}", f"--readings={load.readings}", f"--rate={load.rate}", f"--first={load.first}"]
+    command.append(f"--start={load.start}")
     done = subprocess.run(
-        [*command, *(["--acknowledged"] if acknowledged else [])], check=True, timeout=300, stdout=subprocess.PIPE
+        [*command, *(["--acknowledged"] if acknowledged else [])], check=True, timeout=timeout, stdout=subprocess.PIPE
     )
     return [float(one) for one in json.loads(done.stdout)]
 
@@ -99,7 +102,7 @@ class _Acknowledged:
 
 def send(host: str, port: int, load: Load, *, acknowledged: bool) -> list[float]:
     """Sends a load and waits for what is awaited."""
-    start = int(time.time()) // 60 * 60 - 30 * 86400
+    start = load.start or int(time.time()) // 60 * 60 - 30 * 86400
     sock = socket.create_connection((host, port))
     sock.sendall(stream.connect("bench", 60) + (stream.subscribe("citimeasure/v1/+/ack", 0) if acknowledged else b""))
     reader, told = stream.Reader(), _Acknowledged(load)
@@ -134,9 +137,10 @@ def main() -> None:
     parser.add_argument("--readings", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.0)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--acknowledged", action="store_true")
     args = parser.parse_args()
-    load = Load(args.messages, args.kits, args.readings, args.rate, args.first)
+    load = Load(args.messages, args.kits, args.readings, args.rate, args.first, args.start)
     print(json.dumps([round(one, 2) for one in send(args.host, args.port, load, acknowledged=args.acknowledged)]))
 
 

@@ -87,7 +87,7 @@ class Proxy:
             line = _Line(client, server)
             line.gone = self.dead
             self.opened += 1
-            self._lines.append(line)
+            self._lines = [one for one in self._lines if one.ends[0].fileno() >= 0] + [line]
             self._start(self._carry, line, client, server)
             self._start(self._carry, line, server, client)
 

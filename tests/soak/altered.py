@@ -35,6 +35,7 @@ def _shorten_patience(divisor: float) -> None:
 
     connection.QUIET /= divisor
     connection.ANSWER /= divisor
+    connection._PATIENCE /= divisor
     influx._TIMEOUT = urllib3.Timeout(connect=5, read=60 / divisor)
 
 

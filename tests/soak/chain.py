@@ -11,10 +11,12 @@ import json
 import os
 import sqlite3
 import threading
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +24,12 @@ import numpy as np
 from collector.registry import Registry
 from collector.settings import Settings
 from tests import parts
+from tests.journeys.collecting import Collector, wait_until
 from tests.soak.kits import START, STEP, Kits, device, values
 
 SOAK = os.environ.get("CITIMEASURE_SOAK") == "1"
+KITS, RATE = 25, 40.0  # readings of each in a second
+PATIENCE = 120  # for what should take a second or two [s]
 WHOLE = SOAK or os.environ.get("CITIMEASURE_REQUIRE_ALL") == "1"
 
 
@@ -138,6 +143,73 @@ def check(folder: Path, kits: Kits, made: dict[str, int], influx: tuple[parts.In
     with asking(folder) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert db.execute("SELECT DISTINCT reason FROM quarantine WHERE kept = 0").fetchall() == []
+
+
+@dataclass
+class Chain:
+    """Everything that runs. `finish` is the good end of a test."""
+
+    folder: Path
+    broker: parts.Mosquitto
+    collector: Collector
+    kits: Kits
+    influx: tuple[parts.Influx, str] | None  # and the bucket
+
+    @property
+    def process(self) -> int:
+        """The collector's process id."""
+        assert self.collector.process is not None
+        return self.collector.process.pid
+
+    def wait_for_acknowledgements(self, seconds: float = PATIENCE) -> float:
+        """Returns when something more was acknowledged than was before; how long that took [s]."""
+        before, began = self.kits.noted, time.monotonic()
+        wait_until(lambda: self.kits.noted > before, seconds, "an acknowledgement")
+        return time.monotonic() - began
+
+    def wait_until_stored(self) -> None:
+        """Returns when each store has every message of the spool."""
+        for sink in ("sqlite", *(["influx"] if self.influx else [])):
+            wait_until(lambda sink=sink: not waiting(self.folder, sink), 10 * PATIENCE, f"storing in {sink}")
+
+    def finish(self) -> dict[str, int]:
+        """The kits come to an end, the stores fill, the collector stops, and everything is held against the book."""
+        made = self.kits.finish(PATIENCE)
+        self.wait_until_stored()
+        assert self.collector.stop() == 0
+        assert "Traceback" not in self.collector.log.read_text()
+        check(self.folder, self.kits, made, self.influx)
+        return made
+
+
+@contextmanager
+def standing(
+    folder: Path,
+    *load: str,
+    broker: parts.Mosquitto,
+    influx: parts.Influx | None = None,
+    lines: tuple[int, int] | None = None,
+    kind: type[Collector] = Collector,
+    **env: str,
+) -> Iterator[Chain]:
+    """The chain at work. `lines` are the ports through which the collector reaches broker and store, if not straight.
+
+    `load` is what the kits are told beside their number and rate.
+    """
+    home = folder / "data"
+    register(home, KITS)
+    if influx is not None:
+        url = f"http://127.0.0.1:{lines[1]}" if lines else ""
+        env = {**influx_settings(influx, folder, url), **env}
+    address = f"mqtt://127.0.0.1:{lines[0]}" if lines else broker.url
+    with (
+        kind(home, "--broker", address, **env) as collector,
+        Kits(broker.url, folder / "book", KITS, RATE, *load) as kits,
+    ):
+        bucket = (influx, env["CITIMEASURE_INFLUX_BUCKET"]) if influx else None
+        chain = Chain(home, broker, collector, kits, bucket)
+        chain.wait_for_acknowledgements()
+        yield chain
 
 
 class Memory(threading.Thread):

@@ -16,13 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests import parts
-from tests.journeys.collecting import Collector, wait_until
-from tests.soak.chain import SOAK, asking, bounded, check, influx_settings, register, waiting
-from tests.soak.kits import Kits
+from tests.journeys.collecting import wait_until
+from tests.soak.chain import PATIENCE, SOAK, asking, bounded, standing
 
 KILLS = bounded(200, 30, 8)
-KITS, RATE = 25, 40.0
-PATIENCE = 120  # for what should take a second or two [s]
 
 
 @contextmanager
@@ -45,19 +42,20 @@ def brokers(folder: Path):
 class Run:
     """Kills and brings back, and notes how long it took until everything went on."""
 
-    def __init__(self, collector, broker, influx, kits, rng):
-        self.collector, self.broker, self.influx, self.kits, self.rng = collector, broker, influx, kits, rng
+    def __init__(self, chain, influx, rng):
+        self.chain, self.collector, self.broker, self.kits = chain, chain.collector, chain.broker, chain.kits
+        self.influx, self.rng = influx, rng
         self.recovered: dict[str, list[float]] = {"collector": [], "broker": [], "store": []}
         self.while_starting = 0
 
     def kill(self, part):
-        before = self.kits.noted
-        wait_until(lambda: self.kits.noted > before, PATIENCE, "an acknowledgement before the kill")
+        self.chain.wait_for_acknowledgements()
         time.sleep(self.rng.uniform(0.0, 0.3))
         {"collector": self.collector, "broker": self.broker, "store": self.influx}[part].kill()
         began = time.monotonic()
         time.sleep(self.rng.uniform(0.1, 0.3))  # what was on its way comes in
-        before, last = self.kits.noted, self._last_message()
+        last = self._last_message()
+        before = self.kits.noted
         getattr(self, f"_start_{part}")()
         if part == "store":
             wait_until(lambda: self._stored(last), PATIENCE, "storing after the kill of the store")
@@ -96,28 +94,17 @@ def test_kills_of_every_part_lose_nothing_and_store_nothing_twice(tmp_path):
     rng = random.Random(seed)
     plan = [("collector", "broker", "collector", "store")[n % 4] for n in range(KILLS)]
     rng.shuffle(plan)
-    folder = tmp_path / "data"
-    register(folder, KITS)
     with parts.influxd() as influx, brokers(tmp_path) as broker:
-        env = influx_settings(influx, tmp_path)
-        bucket = env["CITIMEASURE_INFLUX_BUCKET"]
-        most = str(bounded(100_000, 20_000))
-        with (
-            Collector(folder, "--broker", broker.url, **env) as collector,
-            Kits(broker.url, tmp_path / "book", KITS, RATE, "--repeat=0.1", "--shuffle", "--most", most) as kits,
-        ):
-            run = Run(collector, broker, influx, kits, rng)
+        most = f"--most={bounded(100_000, 20_000)}"
+        with standing(tmp_path, "--repeat=0.1", "--shuffle", most, broker=broker, influx=influx) as chain:
+            run = Run(chain, influx, rng)
             began = time.monotonic()
             for part in plan:
                 run.kill(part)
             took = time.monotonic() - began
-            made = kits.finish(PATIENCE)
-            wait_until(lambda: not waiting(folder, "sqlite") and not waiting(folder, "influx"), PATIENCE, "storing")
-            assert collector.stop() == 0
+            made = chain.finish()
         print(f"{dict(Counter(plan))} kills in {took:.0f} s, and {run.while_starting} of a collector that was starting")
         for part, times in run.recovered.items():
             print(f"until all went on after a kill of the {part}: median {statistics.median(times):.1f} s,"
                   f" longest {max(times):.1f} s")  # fmt: skip
         print(f"{made['made']} readings, sent {made['sent']} times")
-        assert "Traceback" not in collector.log.read_text()
-        check(folder, kits, made, (influx, bucket))
