@@ -190,11 +190,12 @@ def standing(
     influx: parts.Influx | None = None,
     lines: tuple[int, int] | None = None,
     kind: type[Collector] = Collector,
+    book: Path | None = None,
     **env: str,
 ) -> Iterator[Chain]:
     """The chain at work. `lines` are the ports through which the collector reaches broker and store, if not straight.
 
-    `load` is what the kits are told beside their number and rate.
+    `load` is what the kits are told beside their number and rate; their `book` is in the folder too, if not elsewhere.
     """
     home = folder / "data"
     register(home, KITS)
@@ -204,7 +205,7 @@ def standing(
     address = f"mqtt://127.0.0.1:{lines[0]}" if lines else broker.url
     with (
         kind(home, "--broker", address, **env) as collector,
-        Kits(broker.url, folder / "book", KITS, RATE, *load) as kits,
+        Kits(broker.url, book or folder / "book", KITS, RATE, *load) as kits,
     ):
         bucket = (influx, env["CITIMEASURE_INFLUX_BUCKET"]) if influx else None
         chain = Chain(home, broker, collector, kits, bucket)
