@@ -69,6 +69,7 @@ class Intake:
         self._pending: list[Arrived] = []
         self._full = False
         self._forget()
+        self._clock.hold_against(self._latest / 1000)
 
     def _forget(self) -> None:
         """Drops what is remembered of the spool; after a failed commit it may not be true."""

@@ -45,6 +45,18 @@ class SteadyClock:
         self._offset = offset
         return now
 
+    def hold_against(self, latest: float) -> None:
+        """At a start: a clock that is behind what has come before was set wrong while nobody watched it [s]."""
+        behind = latest - self()
+        if latest and behind > JUMP:
+            self._settled_at = self._boot_time() + SETTLE
+            log.error(
+                "clock: it is %.0f s behind the latest message of the spool. For %.0f minutes no reading is dated by it"
+                "; kits keep such readings. Look after the time server.",
+                behind,
+                SETTLE / 60,
+            )
+
     @property
     def settled(self) -> bool:
         """Whether it has not jumped for a while."""

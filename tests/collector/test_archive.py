@@ -111,6 +111,22 @@ def test_readings_without_a_time_wait_until_the_clock_can_be_believed(spool, jum
     assert send(2)[0]["seq"] == [[2, 2]]
 
 
+def test_a_collector_that_starts_with_a_clock_behind_its_spool_dates_nothing_by_it(spool, caplog):
+    clock = Clock()
+    take(spool, clock, 10)
+    clock.pass_by(60, -DAY)
+    intake = Intake(spool, lambda: frozenset(["kit-a1b2c3"]), settings(spool.path.parent), clock.steady())
+    aged = Reading(seq=1, dt=60, q={"pm25": 1.0}, age=1000)
+
+    def send():
+        intake.take(readings_topic("kit-a1b2c3"), encode(Message(v=1, boot=2, readings=[aged])))
+        return intake.commit()
+
+    assert send() == [] and "behind the latest message" in caplog.text
+    clock.pass_by(SETTLE)
+    assert send()
+
+
 def test_readings_with_a_time_are_taken_while_the_clock_is_a_day_behind(spool):
     clock = Clock(NOON + 3600)
     assert take(spool, clock, 10)
