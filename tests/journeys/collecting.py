@@ -92,6 +92,11 @@ class Collector:
             self.process.wait()
             self.process = None
 
+    def restart(self) -> None:
+        """kill -9 and start."""
+        self.kill()
+        self.start()
+
     def stop(self, how: int = signal.SIGTERM) -> int:
         """Ends it as a user does; returns the exit code."""
         if self.process is None:

@@ -25,7 +25,7 @@ from collector.registry import Registry
 from collector.settings import Settings
 from tests import parts
 from tests.journeys.collecting import Collector, wait_until
-from tests.soak.kits import START, STEP, Kits, device, values
+from tests.soak.kits import START, STEP, Kits, device, number, values
 
 SOAK = os.environ.get("CITIMEASURE_SOAK") == "1"
 KITS, RATE = 25, 40.0  # readings of each in a second
@@ -111,19 +111,26 @@ def in_influx(server: parts.Influx, bucket: str) -> Held:
     return held
 
 
-def audit(held: Held, acknowledged: dict[str, set[int]]) -> dict[str, int]:
-    """Holds a store against the kits' book; what is wrong is counted, and wrong if it is not nothing."""
+def audit(
+    held: Held, acknowledged: dict[str, set[int]], start: int = START, step: int = STEP, within: float = 0
+) -> dict[str, int]:
+    """Holds a store against the kits' book; what is wrong is counted, and wrong if it is not nothing.
+
+    A reading that the collector dated may be `within` so many seconds of its time.
+    """
     count = dict.fromkeys(("stored", "missing", "duplicates", "wrong", "unknown"), 0)
-    for k, (name, told) in enumerate(sorted(acknowledged.items())):
+    for name, told in sorted(acknowledged.items()):
+        k = number(name)
         rows = held.pop(name, [])
         t, pm25, laeq = (np.array(column) for column in zip(*rows, strict=True)) if rows else 3 * (np.array([]),)
-        seq = (t - START) / STEP
+        seq = np.round((t - start) / step)
         right = values(k, seq)
         count["stored"] += len(rows)
         count["duplicates"] += len(rows) - len(set(seq.tolist()))
         count["missing"] += len(told - set(seq.tolist()))
         count["unknown"] += len(set(seq.tolist()) - told)
-        count["wrong"] += int(np.sum((pm25 != right["pm25"]) | (laeq != right["laeq"])))
+        off = np.abs(t - start - step * seq) > within
+        count["wrong"] += int(np.sum((pm25 != right["pm25"]) | (laeq != right["laeq"]) | off))
     count["unknown"] += sum(map(len, held.values()))
     return count
 
@@ -172,12 +179,17 @@ class Chain:
         for sink in ("sqlite", *(["influx"] if self.influx else [])):
             wait_until(lambda sink=sink: not waiting(self.folder, sink), 10 * PATIENCE, f"storing in {sink}")
 
-    def finish(self) -> dict[str, int]:
-        """The kits come to an end, the stores fill, the collector stops, and everything is held against the book."""
+    def stop(self) -> dict[str, int]:
+        """The kits come to an end, the stores fill, the collector stops."""
         made = self.kits.finish(PATIENCE)
         self.wait_until_stored()
         assert self.collector.stop() == 0
         assert "Traceback" not in self.collector.log.read_text()
+        return made
+
+    def finish(self) -> dict[str, int]:
+        """Stops everything and holds it against the kits' book."""
+        made = self.stop()
         check(self.folder, self.kits, made, self.influx)
         return made
 
@@ -191,6 +203,8 @@ def standing(
     lines: tuple[int, int] | None = None,
     kind: type[Collector] = Collector,
     book: Path | None = None,
+    kits: int = KITS,
+    rate: float = RATE,
     **env: str,
 ) -> Iterator[Chain]:
     """The chain at work. `lines` are the ports through which the collector reaches broker and store, if not straight.
@@ -198,17 +212,17 @@ def standing(
     `load` is what the kits are told beside their number and rate; their `book` is in the folder too, if not elsewhere.
     """
     home = folder / "data"
-    register(home, KITS)
+    register(home, kits)
     if influx is not None:
         url = f"http://127.0.0.1:{lines[1]}" if lines else ""
         env = {**influx_settings(influx, folder, url), **env}
     address = f"mqtt://127.0.0.1:{lines[0]}" if lines else broker.url
     with (
         kind(home, "--broker", address, **env) as collector,
-        Kits(broker.url, book or folder / "book", KITS, RATE, *load) as kits,
+        Kits(broker.url, book or folder / "book", kits, rate, *load) as sending,
     ):
         bucket = (influx, env["CITIMEASURE_INFLUX_BUCKET"]) if influx else None
-        chain = Chain(home, broker, collector, kits, bucket)
+        chain = Chain(home, broker, collector, sending, bucket)
         chain.wait_for_acknowledgements()
         yield chain
 

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -40,36 +41,52 @@ def device(k: int) -> str:
     return f"kit-{k:05d}"
 
 
+def number(name: str) -> int:
+    """The number of the kit of an id."""
+    return int(name.removeprefix("kit-"))
+
+
 def values(k: int, seq):
     """What kit k measured at its reading `seq`, a number or an array of them."""
     return {"pm25": (seq * 31 + k) % 4093 / 8, "laeq": 30.0 + (seq * 17 + k) % 601 / 10}
 
 
+@dataclass(frozen=True)
+class Habits:
+    """What a kit does. `repeat` is the share of readings that it sends twice; one without a clock sends ages."""
+
+    most: int = 20_000  # readings that it will ever have
+    repeat: float = 0.0
+    shuffle: bool = False
+    start: int = START  # [s since 1970]
+    step: int = STEP  # between two readings [s]
+    clockless: bool = False
+
+
 class Numbered:
-    """A kit whose readings can be told from their numbers; `repeat` is the share that it sends twice."""
+    """A kit whose readings can be told from their numbers."""
 
     firmware = "soak"
 
-    def __init__(self, k: int, most: int, repeat: float, *, shuffle: bool) -> None:
-        self.device, self._k, self._most = device(k), k, most
+    def __init__(self, k: int, habits: Habits) -> None:
+        self.device, self._k, self._habits = device(k), k, habits
         self._rng = np.random.default_rng(k)
-        self._repeat, self._shuffle = repeat, shuffle
 
     def columns(self) -> Columns:
         """All readings that it will ever have."""
-        most = self._most
+        habits, most = self._habits, self._habits.most
         seq = np.arange(1, most + 1)
-        again = np.flatnonzero(self._rng.random(most) < self._repeat)
+        again = np.flatnonzero(self._rng.random(most) < habits.repeat)
         row = np.concatenate([seq, seq[again]])
         # A repetition comes in a later block than its reading; within a block anything goes.
         place = np.concatenate([np.arange(most), again + 2 * BLOCK]).astype(float)
-        if self._shuffle:
+        if habits.shuffle:
             place = place // BLOCK * BLOCK + self._rng.random(len(place)) * BLOCK
         order = np.argsort(place, kind="stable")
         row, repeated = row[order], np.repeat((False, True), (most, len(again)))[order]
-        t = START + STEP * row
-        never = np.zeros(len(row), np.bool_)
-        return Columns(STEP, np.ones(len(row), np.int64), row, t, t, never, repeated, values(self._k, row))
+        t = habits.start + habits.step * row
+        aged = np.full(len(row), habits.clockless)
+        return Columns(habits.step, np.ones(len(row), np.int64), row, t, t, aged, repeated, values(self._k, row))
 
 
 class Noting(Fleet):
@@ -149,12 +166,22 @@ def main() -> None:
     parser.add_argument("book", type=Path)
     parser.add_argument("kits", type=int)
     parser.add_argument("rate", type=float, help="readings of each kit in a second")
-    parser.add_argument("--most", type=int, default=20_000, help="readings that a kit will ever have")
+    parser.add_argument("--most", type=int, default=Habits.most)
     parser.add_argument("--repeat", type=float, default=0.0)
     parser.add_argument("--shuffle", action="store_true")
+    parser.add_argument("--start", type=int, default=START)
+    parser.add_argument("--step", type=int, default=STEP)
+    parser.add_argument("--clockless", type=int, default=0, help="so many kits, the last, do not know the time")
+    parser.add_argument("--now", action="store_true", help="what is older than this moment is sent at once")
     args = parser.parse_args()
-    sources = [Numbered(k, args.most, args.repeat, shuffle=args.shuffle) for k in range(args.kits)]
-    fleet = Noting(sources, Sending(args.broker, speed=args.rate * STEP, pace=PACE), args.book)
+    sources = [
+        Numbered(
+            k, Habits(args.most, args.repeat, args.shuffle, args.start, args.step, k >= args.kits - args.clockless)
+        )
+        for k in range(args.kits)
+    ]
+    sending = Sending(args.broker, speed=args.rate * args.step, origin=time.time() if args.now else None, pace=PACE)
+    fleet = Noting(sources, sending, args.book)
     asked = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: asked.set())
     threading.Thread(target=lambda: (asked.wait(), fleet.end()), daemon=True).start()
