@@ -21,4 +21,5 @@ build() {
     go build -mod=mod -tags sqlite_foreign_keys,sqlite_json -o "$1/influxd" github.com/influxdata/influxdb/v2/cmd/influxd
 }
 
-echo "$(part "influxd-$version" build)/influxd"
+folder=$(part "influxd-$version" build)
+echo "$folder/influxd"

@@ -3,6 +3,7 @@
 # A part is a folder <cache>/<name>-<version> with a file `ready` in it; what is half built has none and is made anew.
 
 set -euo pipefail
+shopt -s inherit_errexit  # or a build that fails in $(part ...) would be taken for ready
 cache=${CITIMEASURE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/citimeasure}
 mkdir -p "$cache"
 

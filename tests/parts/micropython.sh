@@ -33,4 +33,5 @@ WRAPPER
     rm -r lists cache packages sources.list
 }
 
-echo "$(part "micropython-$version" build)/micropython"
+folder=$(part "micropython-$version" build)
+echo "$folder/micropython"

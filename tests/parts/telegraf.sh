@@ -21,4 +21,5 @@ build() {
         github.com/influxdata/telegraf/cmd/telegraf
 }
 
-echo "$(part "telegraf-$version" build)/telegraf"
+folder=$(part "telegraf-$version" build)
+echo "$folder/telegraf"

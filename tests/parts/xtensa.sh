@@ -18,4 +18,5 @@ build() {
     root/usr/bin/xtensa-lx106-elf-objdump --version | grep -q objdump
 }
 
-echo "$(part "xtensa-$version" build)/root/usr/bin/xtensa-lx106-elf-objdump"
+folder=$(part "xtensa-$version" build)
+echo "$folder/root/usr/bin/xtensa-lx106-elf-objdump"
