@@ -102,7 +102,7 @@ def _config(setup: Setup, node: Node) -> str:
     # A message is 8 KiB at most. Sessions are clean: what a node cannot keep, kits send again.
     common: dict[str, object] = {
         "allow_anonymous": False, "max_packet_size": f"{MAX_PACKET}B", "max_qos_allowed": 1, "nodelay": True,
-        "max_topic_levels": 4, "max_topic_aliases": 0, "max_clientid_len": 64, "message_expiry_interval": "5m",
+        "max_topic_aliases": 0, "max_clientid_len": 64, "message_expiry_interval": "5m",
     }  # fmt: skip
     kits = _listener(
         "tls", "kits", addr=f"0.0.0.0:{node.kits_port}", cert=str(setup.certificate), key=str(setup.key), **common,
@@ -148,11 +148,13 @@ def _plugins(setup: Setup, node: Node, made: Sequence[Node]) -> dict[str, str]:
 raft_peer_addrs = [{raft}]
 laddr = "{node.host}:{node.raft_port}"
 leader_id = 1
+# Or a node that crashed could not listen again for a minute.
+raft.grpc_reuseaddr = true
 """,
         "auth-http": f"""# No answer is a no. Rights come with the answer, so publishing asks nothing.
 http_timeout = "5s"
 deny_if_error = true
-disconnect_if_pub_rejected = true
+disconnect_if_pub_rejected = false
 disconnect_if_expiry = true
 http_auth_req.url = "http://{setup.logins}{PATH}"
 http_auth_req.method = "post"
@@ -160,7 +162,7 @@ http_auth_req.headers.content-type = "application/x-www-form-urlencoded"
 http_auth_req.params = {{ clientid = "%c", username = "%u", password = "%P" }}
 """,
         "acl": """# The last word: what a login does not allow, nobody may.
-disconnect_if_pub_rejected = true
+disconnect_if_pub_rejected = false
 rules = [["deny", "all"]]
 """,
         "retainer": """storage.type = "ram"
@@ -185,8 +187,7 @@ Written by `citimeasure broker config rmqtt`.
 1. Copy this folder to each machine, to the same place, with the certificate {setup.certificate} and its key.
 2. Only nodes may reach the ports between nodes. What is said there is neither secret nor signed.
 3. On each machine: `citimeasure broker logins --listen {setup.logins}`, with `citimeasure.toml` as in 5.
-4. On each machine, node 1 first: `rmqttd -f {setup.folder}/node-N/{CONFIG}`. Let a service start it again for ever:
-   after a crash its port may stay busy for a minute.
+4. On each machine, node 1 first: `rmqttd -f {setup.folder}/node-N/{CONFIG}`. Let a service start it again when it ends.
 5. Tell the collector on each machine, in `citimeasure.toml`:
 
        broker = "mqtt://127.0.0.1:{setup.collector_port}"

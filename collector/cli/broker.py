@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from collector.cli.options import Span, need_folder, with_settings
+from collector.cli.options import need_folder, with_settings
 from collector.errors import SettingError
 from collector.settings import Settings, parse_address
 
@@ -140,7 +140,9 @@ def rmqtt(out: Path, certificate: Path, key: Path, nodes: tuple[str, ...], check
 @broker.command()
 @with_settings()
 @click.option("--listen", default="127.0.0.1:9090", show_default=True, help="Where the node on this machine asks.")
-@click.option("--valid", type=Span(), default="6h", show_default=True, help="How long a login holds.")
+@click.option(
+    "--valid", type=click.IntRange(min=1), default=21_600, show_default=True, help="A login holds so long [s]."
+)
 def logins(settings: Settings, listen: str, valid: int) -> None:
     """Answer the logins of a cluster's node on this machine, from the registry, until stopped.
 

@@ -221,7 +221,7 @@ class Fleet:
         for device in self._outboxes:
             own = sending.passwords.get(device)
             name, password = (device, own) if own is not None else (sending.username, sending.password)
-            login = Login(host, port, tls, name, password, sending.ca_file)
+            login = Login(host, port, tls, name, password, sending.ca_file, device if own is not None else "")
             links[Link(login, [ack_topic(device)], self._on_ack)] = [device]
         return links
 

@@ -34,6 +34,7 @@ class Login:
     username: str = ""
     password: str = field(default="", repr=False)
     ca_file: str = ""
+    client_id: str = ""  # a random one if empty
 
 
 class Link:
@@ -67,7 +68,7 @@ class Link:
         self.ready = False
         client = self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"sim-{secrets.token_hex(6)}",
+            client_id=self._login.client_id or f"sim-{secrets.token_hex(6)}",
             clean_session=True,
             protocol=paho.MQTTv311,
         )

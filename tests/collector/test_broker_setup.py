@@ -47,21 +47,26 @@ class Broker:
             "--kits-port", self.kits_port, "--collector-port", self.port, *more, ok=ok,
         )  # fmt: skip
 
-    def client(self, name, password=None, port=None, client_id="x", root="root.crt", protocol=paho.MQTTv311):
+    def client(
+        self, name, password=None, port=None, client_id="x", root="root.crt", protocol=paho.MQTTv311, will=None,
+        keepalive=60, tls=None,
+    ):  # fmt: skip
         """(client, what it was told): connected, or refused."""
         told = {"code": None, "messages": [], "granted": None, "gone": threading.Event(), "acked": threading.Event()}
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=protocol)
         if name is not None:
             client.username_pw_set(name, self.passwords.get(name) if password is None else password)
         port = port or (self.port if name == "collector" else self.kits_port)
-        if port == self.kits_port and root:
+        if port == self.kits_port if tls is None else tls:
             client.tls_set(ca_certs=str(self.certs / root))
+        if will is not None:
+            client.will_set(*will)
         client.on_connect = lambda c, u, flags, code, p: told.update(code=code)
         client.on_message = lambda c, u, message: told["messages"].append((message.topic, message.payload))
         client.on_subscribe = lambda c, u, mid, codes, p: told.update(granted=codes)
         client.on_disconnect = lambda *_: told["gone"].set()
         client.on_publish = lambda *_: told["acked"].set()
-        client.connect("127.0.0.1", port)
+        client.connect("127.0.0.1", port, keepalive)
         client.loop_start()
         wait_until(lambda: told["code"] is not None or told["gone"].is_set(), 20, "the broker's answer")
         return client, told
@@ -91,7 +96,7 @@ def clean(*clients):
 def heard_by_collector(broker, attack):
     """What the collector hears of an attack by a kit, and the kit's books."""
     listener = broker.client("collector", client_id="listener")
-    listener[0].subscribe("citimeasure/v1/#", 1)
+    listener[0].subscribe([(f"citimeasure/v1/+/{name}", 1) for name in ("readings", "status")])
     wait_until(lambda: listener[1]["granted"], 20, "the subscription")
     kit = broker.client(KIT)
     attack(kit[0])

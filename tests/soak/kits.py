@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -110,6 +110,13 @@ class Noting(Fleet):
         """All that was made is acknowledged or rejected, and nothing more will be made."""
         return self._ends_at is not None and self.total.left == 0
 
+    def _tend(self, now):
+        for link in self._links:
+            if link.refused and self._sending.connections:  # by a broker that loses its cluster: a kit tries again
+                link.refused = ""
+                link.close()
+        super()._tend(now)
+
     def _on_ack(self, topic, payload):
         ack = msgspec.json.decode(payload, type=Ack)
         lines = "".join(f"{topic.split('/')[2]} {low} {high}\n" for low, high in ack.seq)
@@ -173,6 +180,8 @@ def main() -> None:
     parser.add_argument("--step", type=int, default=STEP)
     parser.add_argument("--clockless", type=int, default=0, help="so many kits, the last, do not know the time")
     parser.add_argument("--now", action="store_true", help="what is older than this moment is sent at once")
+    parser.add_argument("--passwords", type=Path, help="device to password, in JSON: each kit logs in by itself")
+    parser.add_argument("--root", default="", help="the broker's root certificate")
     args = parser.parse_args()
     sources = [
         Numbered(
@@ -180,7 +189,15 @@ def main() -> None:
         )
         for k in range(args.kits)
     ]
-    sending = Sending(args.broker, speed=args.rate * args.step, origin=time.time() if args.now else None, pace=PACE)
+    sending = Sending(
+        args.broker,
+        speed=args.rate * args.step,
+        origin=time.time() if args.now else None,
+        pace=PACE,
+        ca_file=args.root,
+    )
+    if args.passwords:
+        sending = replace(sending, connections=True, passwords=json.loads(args.passwords.read_text()))
     fleet = Noting(sources, sending, args.book)
     asked = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: asked.set())
