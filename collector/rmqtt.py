@@ -150,6 +150,8 @@ laddr = "{node.host}:{node.raft_port}"
 leader_id = 1
 # Or a node that crashed could not listen again for a minute.
 raft.grpc_reuseaddr = true
+# A login takes several steps, and each waits so long for others that could go with it.
+raft.proposal_batch_timeout = "20ms"
 """,
         "auth-http": f"""# No answer is a no. Rights come with the answer, so publishing asks nothing.
 http_timeout = "5s"

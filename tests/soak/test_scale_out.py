@@ -100,6 +100,7 @@ def test_three_collectors_share_one_broker_and_kills_of_them_lose_nothing(tmp_pa
         kits = stack.enter_context(Kits(broker.url, tmp_path / "book", KITS, RATE, "--repeat=0.1", "--shuffle"))
         for _ in range(bounded(60, 8, 4)):
             acknowledged_again(kits, "before the kill")
+            time.sleep(rng.uniform(0.3, 1.0))
             kill_collector(collectors, kits, rng)
         check(influx, env["CITIMEASURE_INFLUX_BUCKET"], kits, collectors)
 
@@ -127,6 +128,7 @@ def test_kills_of_nodes_and_collectors_of_a_cluster_lose_nothing(tmp_path):
         began = time.monotonic()
         for part in plan:
             acknowledged_again(kits, "before the kill")
+            time.sleep(rng.uniform(0.3, 1.0))
             if part == "collector":
                 kill_collector(collectors, kits, rng)
             else:
