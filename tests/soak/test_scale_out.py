@@ -115,7 +115,7 @@ def test_kills_of_nodes_and_collectors_of_a_cluster_lose_nothing(tmp_path):
         cluster = stack.enter_context(Cluster(tmp_path, tmp_path / "none", CITIMEASURE_REGISTRY=url))
         balancer = stack.enter_context(Balancer(cluster.kits_ports))
         collectors = [
-            stack.enter_context(Collector(tmp_path / f"c{n}", **env, **cluster.collector(n))) for n in range(NODES)
+            stack.enter_context(Collector(tmp_path / f"c{n}", **env | cluster.collector(n))) for n in range(NODES)
         ]
         login = ("--passwords", str(tmp_path / "passwords"), "--root", str(cluster.certs / "root.crt"))
         kits = stack.enter_context(
