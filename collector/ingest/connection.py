@@ -38,6 +38,7 @@ class Address:
     tls: ssl.SSLContext | None = None
     username: str = ""
     password: str = field(default="", repr=False)
+    client_id: str = ""  # a random one if empty
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -74,7 +75,7 @@ class Connection:
 
     def _log_in(self, address: Address, subscription: str) -> None:
         deadline = time.monotonic() + _PATIENCE
-        client_id = f"citimeasure-{secrets.token_hex(6)}"
+        client_id = address.client_id or f"citimeasure-{secrets.token_hex(6)}"
         self.socket.sendall(stream.connect(client_id, KEEPALIVE, address.username, address.password))
         body = self._await(stream.CONNACK, 2, deadline)
         if body[1] == 3:  # of all refusals the one that passes

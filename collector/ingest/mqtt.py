@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import random
+import secrets
 import select
 import ssl
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from collector.certificates import warning
 from collector.errors import BrokerError, NetworkError, SettingError
@@ -24,6 +26,7 @@ from collector.settings import Settings, parse_address, parse_broker
 
 log = logging.getLogger(__name__)
 
+CLIENT_ID_FILE = "client-id"
 _LONGEST_WAIT = 60.0  # between two tries to connect [s]
 _IDLE = 0.5  # how long a look at the socket may take when nothing is to be committed [s]
 _UNSENT = 1 << 20  # with more that the broker does not take, nothing more is read [bytes]
@@ -151,7 +154,24 @@ def _address(settings: Settings) -> Address:
         host, port, tls = parse_broker(settings.broker)
     username = settings.broker_username
     password = settings.secret("broker_password") if username else ""
-    return Address(host, port, _trust(settings.broker_root) if tls else None, username, password)
+    trust = _trust(settings.broker_root) if tls else None
+    return Address(host, port, trust, username, password, _client_id(settings.folder))
+
+
+def _client_id(folder: Path) -> str:
+    """The folder's own name at brokers, made once.
+
+    A collector that comes back takes its own place again. Under a new name each time it would leave the old one in the
+    shared subscription of a cluster's node that crashed, and that would be sent its share of the messages for ever.
+    """
+    path = folder / CLIENT_ID_FILE
+    try:
+        if not path.exists():
+            path.write_text(f"citimeasure-{secrets.token_hex(6)}\n")
+        return path.read_text().strip()
+    except OSError as error:
+        log.warning("%s cannot be kept (%s); the name at the broker is another at each start", path, error.strerror)
+        return ""
 
 
 def _trust(root: str) -> ssl.SSLContext:

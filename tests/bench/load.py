@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from collector.ingest import stream
 from collector.message import Message, Reading, encode, readings_topic
@@ -44,12 +45,19 @@ class Load:
         return self.messages * self.readings
 
 
+class Address(NamedTuple):
+    """Where a broker listens."""
+
+    host: str
+    port: int
+
+
 def device(n: int) -> str:
     """The kit of a message."""
     return f"kit-{n:05d}"
 
 
-def run(server: parts.Mosquitto, load: Load, *, acknowledged: bool) -> list[float]:
+def run(server: parts.Server | Address, load: Load, *, acknowledged: bool) -> list[float]:
     """Sends a load in a process of its own; returns the sorted latencies [ms] if acknowledgements are awaited."""
     timeout = 300 + (load.messages / load.rate if load.rate else 0)
     command = [sys.executable, "-m", "tests.bench.load", server.host, str(server.port), str(load.messages)]

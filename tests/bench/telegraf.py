@@ -72,7 +72,7 @@ def _rows(influx: parts.Influx, bucket: str) -> int:
     return int(series[0]["values"][0][1]) if series else 0
 
 
-def _wait_for_rows(influx: parts.Influx, bucket: str, n: int) -> None:
+def wait_for_rows(influx: parts.Influx, bucket: str, n: int) -> None:
     """Returns when exactly n are there; asks seldom, for the question costs the database."""
     deadline = time.monotonic() + 180
     while (there := _rows(influx, bucket)) != n:
@@ -105,7 +105,7 @@ def _rival(influx: parts.Influx, load: Load, bucket: str) -> float:
     with _broker() as server, _telegraf(server, influx, bucket) as process:
         before = cpu_seconds(process)
         run(server, load, acknowledged=False)
-        _wait_for_rows(influx, bucket, load.total)
+        wait_for_rows(influx, bucket, load.total)
         return cpu_seconds(process) - before
 
 
@@ -126,7 +126,7 @@ def _ours(influx: parts.Influx, load: Load, bucket: str) -> float:
             before = cpu_seconds(collector.process.pid)
             told = run(server, load, acknowledged=True)
             assert len(told) == load.total, f"{len(told)} of {load.total} readings were acknowledged"
-            _wait_for_rows(influx, bucket, load.total)
+            wait_for_rows(influx, bucket, load.total)
             collector.wait_until_stored()
             return cpu_seconds(collector.process.pid) - before
 

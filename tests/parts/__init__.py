@@ -216,8 +216,8 @@ class Influx(Server):
 
 
 @contextmanager
-def influxd(port: int | None = None) -> Iterator[Influx]:
-    """A real InfluxDB 2 on 127.0.0.1 with an organisation, a bucket and a token."""
+def influxd(port: int | None = None, *, options: Sequence[str] = ()) -> Iterator[Influx]:
+    """A real InfluxDB 2 on 127.0.0.1 with an organisation, a bucket and a token; its files are beside its log."""
     binary = influxd_binary()
     port = port or free_port()
     with tempfile.TemporaryDirectory(prefix="influxd-") as folder:
@@ -229,6 +229,7 @@ def influxd(port: int | None = None) -> Iterator[Influx]:
             f"--http-bind-address=127.0.0.1:{port}",
             "--reporting-disabled",
             "--log-level=error",
+            *options,
         ]
         server = Influx(command, port, Path(folder) / "log")
         try:

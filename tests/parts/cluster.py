@@ -74,9 +74,14 @@ class Cluster:
         """Writes the set-up; what the command said."""
         return citimeasure("broker", "config", "rmqtt", "--out", self.setup, *self._config, *more, ok=ok).stderr
 
+    def prepare(self) -> None:
+        """Makes the certificates and the set-up, once."""
+        if not self.certs.exists():
+            citimeasure("broker", "certs", "--out", self.certs, "--name", "localhost", "--name", "127.0.0.1")
+            self.write()
+
     def __enter__(self) -> Cluster:
-        citimeasure("broker", "certs", "--out", self.certs, "--name", "localhost", "--name", "127.0.0.1")
-        self.write()
+        self.prepare()
         command = [*CITIMEASURE, "broker", "logins", "--listen", f"127.0.0.1:{self.logins_port}"]
         env = environment(CITIMEASURE_BROKER_PASSWORD_FILE=str(self.setup / rmqtt.SECRET), **self.env)
         with self._stack as stack:
