@@ -78,8 +78,12 @@ def check(certificate: Path, key: Path) -> float:
             f"{certificate} and {key} are no certificate with its key: {error}.",
             "Name files in PEM, without passphrase.",
         ) from error
-    end = _openssl("x509", "-in", certificate, "-noout", "-enddate").strip().partition("=")[2]
-    return days_left(end)
+    return days_left(good_until(certificate))
+
+
+def good_until(certificate: str | Path) -> str:
+    """The end of a certificate's time, as certificates write it; SettingError if the file holds none."""
+    return _openssl("x509", "-in", certificate, "-noout", "-enddate").strip().partition("=")[2]
 
 
 def days_left(not_after: str, now: float | None = None) -> float:

@@ -21,11 +21,14 @@ from pathlib import Path
 from collector.errors import DataError, SettingError
 from collector.ingest.archive import Keeper
 from collector.ingest.broker import EmbeddedBroker, with_login
+from collector.ingest.door import Door
 from collector.ingest.intake import Intake
+from collector.ingest.meters import Meters
 from collector.ingest.mqtt import Link
 from collector.ingest.repair import mend
 from collector.ingest.sender import Sender
 from collector.ingest.spool import Spool
+from collector.ingest.webserver import WebThread
 from collector.registry import Registry
 from collector.registry.roster import Roster
 from collector.settings import Settings
@@ -117,11 +120,15 @@ def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], N
             broker.start()
         roster = Roster(registry)
         intake = Intake(spool, roster.known, settings, locked_out=roster.locked_out)
-        link = Link(settings, intake, stop)
+        meters, door = Meters(), Door()
+        stack.callback(door.close)
+        link = Link(settings, intake, stop, door, meters)
         link.on_ready = lambda: on_ready(str(link.address))
         workers_stop = threading.Event()
-        workers: list[Sender | Keeper] = [Sender(name, settings, workers_stop) for name in settings.stores]
+        workers: list[Sender | Keeper | WebThread] = [Sender(name, settings, workers_stop) for name in settings.stores]
         workers.append(Keeper(settings, workers_stop))
+        if settings.http_listen or settings.watch_listen:
+            workers.append(_web(settings, door, registry, meters))
         stack.callback(_stop_workers, workers, workers_stop)
         for worker in workers:
             worker.start()
@@ -146,6 +153,21 @@ def _collect_seldom() -> None:
     gc.set_threshold(_OBJECTS, 20, 20)
 
 
+def _web(settings: Settings, door: Door, registry: Registry, meters: Meters) -> WebThread:
+    """The thread of the servers that the settings ask for, not started yet."""
+    web = WebThread()
+    readings = None
+    if settings.http_listen:
+        from collector.ingest.http import open_door
+
+        readings = open_door(settings, door, registry.identity.accounts, web)
+    if settings.watch_listen:
+        from collector.watching import show
+
+        show(settings, meters, readings, web)
+    return web
+
+
 @contextmanager
 def _told_damage(spool: Spool) -> Iterator[None]:
     """Says in words that the spool was found damaged; the next start mends it."""
@@ -158,14 +180,16 @@ def _told_damage(spool: Spool) -> Iterator[None]:
         ) from error
 
 
-def _watch(workers: list[Sender | Keeper], stop: threading.Event) -> None:
+def _watch(workers: list[Sender | Keeper | WebThread], stop: threading.Event) -> None:
     """Stops the service if a worker ends before it should: better a restart than a spool that only grows."""
     while not stop.wait(0.5):
         if any(not worker.is_alive() for worker in workers):
             stop.set()
 
 
-def _stop_workers(workers: list[Sender | Keeper], stop: threading.Event) -> None:
+def _stop_workers(workers: list[Sender | Keeper | WebThread], stop: threading.Event) -> None:
     stop.set()
     for worker in workers:
+        if isinstance(worker, WebThread):
+            worker.end()
         worker.join(timeout=60)

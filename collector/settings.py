@@ -20,6 +20,7 @@ from collector.errors import SettingError
 PREFIX = "CITIMEASURE_"
 CONFIG_FILE = "citimeasure.toml"
 STORES = ("sqlite", "influx")
+LOG_FORMATS = ("auto", "text", "json")
 
 
 def _setting(default: Any, about: str) -> Any:
@@ -41,6 +42,14 @@ class Settings:
     )
     broker_root: str = _setting("", "the root certificate of a broker with mqtts://; the system's list if empty")
     broker_group: str = _setting("", "a shared subscription's name, for several collectors behind one broker")
+    http_listen: str = _setting("", "where readings are taken by HTTPS, say 0.0.0.0:8443; nowhere if empty")
+    http_certificate: str = _setting("", "the certificate that the HTTPS way in shows, with its chain, in PEM")
+    http_key: str = _setting("", "the key of that certificate")
+    http_plain: str = _setting(
+        "no", "whether the way in by HTTP may do without a certificate beyond 127.0.0.1: yes, no"
+    )
+    watch_listen: str = _setting("", "where /metrics and /health are shown, say 127.0.0.1:9469; nowhere if empty")
+    log_format: str = _setting("auto", "how `run` logs: text, json, or auto: text on a terminal, else json")
     stores: tuple[str, ...] = _setting(
         ("sqlite",), "where values go: sqlite, influx, or both; questions go to the first"
     )
@@ -166,6 +175,13 @@ def _check(settings: Settings, origin: Mapping[str, str]) -> None:
         raise wrong("stores", f"it names each of {', '.join(STORES)} at most once, and at least one")
     if settings.broker_anonymous not in ("auto", "yes", "no"):
         raise wrong("broker_anonymous", "it is auto, yes or no")
+    if settings.http_plain not in ("yes", "no"):
+        raise wrong("http_plain", "it is yes or no")
+    if settings.log_format not in LOG_FORMATS:
+        raise wrong("log_format", f"it is one of {', '.join(LOG_FORMATS)}")
+    for name in ("http_listen", "watch_listen"):
+        if getattr(settings, name):
+            parse_address(getattr(settings, name))
     for name in ("limit_messages", "limit_bytes", "limit_readings"):
         if getattr(settings, name) < 0:
             raise wrong(name, "it cannot be negative")

@@ -78,14 +78,20 @@ class Intake:
         self._dated_boots = self.spool.dated_boots()
         self._latest = self.spool.latest()
 
-    def take(self, topic: str, payload: bytes) -> None:
-        """Remembers a message until the next commit; one that is over its device's limits it forgets."""
-        self.take_all([(topic, payload)])
+    def take(self, topic: str, payload: bytes) -> bool:
+        """Remembers a message until the next commit; one that is over its device's limits it forgets, and says so."""
+        return self.take_all([(topic, payload)]) == 1
 
-    def take_all(self, messages: Iterable[tuple[str, bytes]]) -> None:
-        """The same for messages, (topic, payload), that came at the same moment."""
+    def take_all(self, messages: Iterable[tuple[str, bytes]]) -> int:
+        """The same for messages, (topic, payload), that came at the same moment; returns how many it remembers."""
         received = int(self._clock() * 1000)
-        self._pending += [Arrived(topic, payload, received) for topic, payload in self._limits.admitted(messages)]
+        admitted = self._limits.admitted(messages)
+        self._pending += [Arrived(topic, payload, received) for topic, payload in admitted]
+        return len(admitted)
+
+    def wait(self, topic: str) -> float:
+        """How long the limits keep a topic's next message out [s]."""
+        return self._limits.wait(topic)
 
     @property
     def waiting(self) -> int:

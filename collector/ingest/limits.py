@@ -102,6 +102,16 @@ class Limits:
             admitted.append(one)
         return admitted
 
+    def wait(self, topic: str) -> float:
+        """How long it takes until the next message of a topic may come in [s]."""
+        share = self._shares.get(topic) or self._share(topic)
+        ahead = (
+            share.messages - self._messages_ahead,
+            share.bytes - self._bytes_ahead,
+            share.readings - self._readings_ahead,
+        )
+        return max(0.0, max(ahead) - self._clock())
+
     def charge(self, topic: str, readings: int) -> None:
         """Charges the readings that a message held; too many of them close the door for the next message."""
         share = self._shares.get(topic) or self._share(topic)

@@ -2,7 +2,8 @@
 """The collector's link to a broker: the loop that drives the intake, over one connection after the other.
 
 One thread reads the socket, commits and publishes acknowledgements; nothing waits in a queue that a crash could
-empty after it was acknowledged. Sessions are clean: what a broker drops, the kits send again.
+empty after it was acknowledged. Sessions are clean: what a broker drops, the kits send again. What comes by another
+way waits at the door and is taken in the same loop, which goes on while the broker is away.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from collector.certificates import warning
 from collector.errors import BrokerError, NetworkError, SettingError
 from collector.ingest.connection import Address, Connection, Refused
+from collector.ingest.door import Door
 from collector.ingest.intake import Intake
+from collector.ingest.meters import Meters
 from collector.message import SUBSCRIPTION
 from collector.settings import Settings, parse_address, parse_broker
 
@@ -29,16 +33,27 @@ log = logging.getLogger(__name__)
 CLIENT_ID_FILE = "client-id"
 _LONGEST_WAIT = 60.0  # between two tries to connect [s]
 _IDLE = 0.5  # how long a look at the socket may take when nothing is to be committed [s]
+_BESIDE = 0.05  # how often it is looked whether a new connection is open [s]
 _UNSENT = 1 << 20  # with more that the broker does not take, nothing more is read [bytes]
 
 
 class Link:
     """Connects, receives and acknowledges until told to stop."""
 
-    def __init__(self, settings: Settings, intake: Intake, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        intake: Intake,
+        stop: threading.Event,
+        door: Door | None = None,
+        meters: Meters | None = None,
+    ) -> None:
         self._settings = settings
         self._intake = intake
         self._stop = stop
+        self._door = door or Door()
+        self._meters = meters or Meters()
+        self._due = self._next_look = 0.0
         self.address = _address(settings)
         group = settings.broker_group
         self._subscription = f"$share/{group}/{SUBSCRIPTION}" if group else SUBSCRIPTION
@@ -48,19 +63,26 @@ class Link:
 
     def run(self) -> None:
         """Returns when stopped. The first connection must succeed (BrokerError); later ones are tried for ever."""
+        try:
+            self._run()
+        finally:
+            self._door.close()
+
+    def _run(self) -> None:
         connection: Connection | None = self._connect()
         wait = 1.0
         while connection is not None:
             started = time.monotonic()
             try:
                 self._serve(connection)
-                connection.publish(self._intake.commit())
+                connection.publish(self._commit())
                 return
             except OSError as error:
                 if connection.brought or time.monotonic() - started > _LONGEST_WAIT:
                     wait = 1.0  # the pauses grow while brokers fail at once, not from one good connection to the next
                 log.warning("broker %s: connection lost (%s); trying again", self.address, error)
-                self._intake.commit()  # what came before the loss is still worth keeping
+                self._meters.away_since = time.monotonic()
+                self._commit()  # what came before the loss is still worth keeping
             finally:
                 connection.close()
             connection, wait = self._reconnect(wait)
@@ -83,54 +105,110 @@ class Link:
                 "Check the settings broker_username and broker_password_file.",
             ) from error
         log.info("broker %s: connected; readings are taken", self.address)
+        self._meters.away_since = None
         self._look_at_certificate(connection)
         self.on_ready()
         return connection
 
     def _reconnect(self, wait: float) -> tuple[Connection | None, float]:
         """Tries until it works, or None when the service stops; and how long to wait before the next first try."""
-        while not self._stop.wait(random.uniform(wait / 2, wait)):
+        while not self._stop.is_set():
+            self._serve_door(until=time.monotonic() + random.uniform(wait / 2, wait))
+            if self._stop.is_set():
+                break
             wait = min(wait * 2, _LONGEST_WAIT)
             try:
-                return self._open(), wait
+                return self._open_beside(), wait
             except BrokerError as error:
                 log.error("broker: ALARM: %s Trying again within %.0f s. %s", error, wait, error.hint)
             except OSError as error:
                 log.warning("broker %s: %s; trying again within %.0f s", self.address, error, wait)
         return None, wait
 
+    def _open_beside(self) -> Connection:
+        """Opens a connection in a thread, since an address that does not answer takes long to say so."""
+        with ThreadPoolExecutor(1, "connecting") as pool:
+            opening = pool.submit(self._open)
+            while not opening.done() and not self._stop.is_set():
+                self._serve_door(until=time.monotonic() + _BESIDE)
+            return opening.result()
+
     def _serve(self, connection: Connection) -> None:
         """One connection's life; OSError when it ends before the service does."""
-        intake, commit_after = self._intake, self._settings.commit_ms / 1000
-        due = next_look = 0.0
+        intake = self._intake
+        next_tending = 0.0
         while not self._stop.is_set():
-            timeout = max(0.0, due - time.monotonic()) if intake.waiting else _IDLE
             # While the broker does not take what it is sent, nothing is read either: the rest waits in the socket.
             wanted = [connection.socket] if len(connection.unsent) < _UNSENT else []
             unsent = [connection.socket] if connection.unsent else []
-            readable, writable, _ = select.select(wanted, unsent, [], timeout)
+            readable, writable, _ = select.select([*wanted, self._door.bell], unsent, [], self._patience())
             if writable:
                 connection.flush()
-            if readable:
-                if not intake.waiting:
-                    due = time.monotonic() + commit_after
-                intake.take_all(connection.receive())
+            if connection.socket in readable:
+                self._begin()
+                messages = connection.receive()
+                self._meters.came("mqtt", messages, intake.take_all(messages))
                 connection.flush()
-            now = time.monotonic()
-            if intake.waiting and (now >= due or intake.waiting >= self._settings.commit_rows):
+            if self._door.bell in readable:
+                self._let_in()
+            if self._is_due():
                 # QoS 0: an acknowledgement that is lost is asked for again by sending the reading again.
-                connection.publish(intake.commit())
-            if now >= next_look:
-                next_look = now + 1
+                connection.publish(self._commit())
+            now = time.monotonic()
+            if now >= next_tending:
+                next_tending = now + 1
                 connection.tend()
                 if now >= self._next_day:
                     self._look_at_certificate(connection)
-                self._refresh()
+            self._look()
+
+    def _serve_door(self, until: float) -> None:
+        """The same without a broker, for a while: what comes by other ways is taken."""
+        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+            readable, _, _ = select.select([self._door.bell], [], [], min(left, self._patience()))
+            if readable:
+                self._let_in()
+            if self._is_due():
+                self._commit()
+            self._look()
+
+    def _patience(self) -> float:
+        """How long a look at the sockets may take [s]."""
+        return max(0.0, self._due - time.monotonic()) if self._intake.waiting else _IDLE
+
+    def _begin(self) -> None:
+        """A group begins with its first message, and waits for others for so long."""
+        if not self._intake.waiting:
+            self._due = time.monotonic() + self._settings.commit_ms / 1000
+
+    def _let_in(self) -> None:
+        self._begin()
+        self._meters.came("http", *self._door.let_in(self._intake))
+
+    def _is_due(self) -> bool:
+        waiting = self._intake.waiting
+        return bool(waiting) and (time.monotonic() >= self._due or waiting >= self._settings.commit_rows)
+
+    def _commit(self) -> list[tuple[str, bytes]]:
+        """Commits; who came through the door hears of it at once, and for the others the answers are returned."""
+        began, size = time.monotonic(), self._intake.waiting
+        acks = self._intake.commit()
+        self._meters.committed(size, time.monotonic() - began, taken=bool(acks))
+        self._door.answer(acks)
+        return acks
+
+    def _look(self) -> None:
+        """Looks for new devices, once a second."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + 1
+            self._refresh()
 
     def _look_at_certificate(self, connection: Connection) -> None:
         """Warns while there is time: at each connection, and once a day on one that lasts."""
         self._next_day = time.monotonic() + 86_400
         end = connection.certificate_end
+        self._meters.broker_certificate = end
         if end and (soon := warning(end, f"the broker {self.address}")):
             log.warning(soon)
 

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Readings by HTTPS, against a whole collector: what is taken, what is refused, and in which words."""
+
+import json
+import threading
+
+import pytest
+
+from tests import parts
+from tests.collector.httpcity import KIT, OTHER, City, basic, message
+from tests.journeys.collecting import wait_until
+
+
+@pytest.fixture(scope="module")
+def broker():
+    with parts.mosquitto() as server:
+        yield server
+
+
+@pytest.fixture
+def open_city(tmp_path, broker):
+    cities = []
+
+    def open_(**settings):
+        cities.append(City(tmp_path, broker.url, **settings))
+        return cities[-1]
+
+    yield open_
+    for city in cities:
+        city.close()
+
+
+@pytest.fixture
+def city(open_city):
+    return open_city()
+
+
+def test_the_response_is_the_acknowledgement_and_what_it_names_is_in_the_spool(city):
+    answer = city.post(message(1, 2, 3))
+    assert answer.status == 200 and answer.body == {"boot": 17, "seq": [[1, 3]]}
+    assert city.stored() == [1, 2, 3]
+    again = city.post(message(1, 2, 3))
+    assert again.status == 200 and again.body["seq"] == [[1, 3]]
+    assert city.stored() == [1, 2, 3]
+
+
+def test_a_connection_is_kept_and_may_pipeline(city):
+    client = city.client()
+    for seq in range(1, 6):
+        assert city.post(message(seq), client=client).body["seq"] == [[seq, seq]]
+    client.close()
+    head = f"POST /v1/readings HTTP/1.1\r\nHost: c\r\nAuthorization: {basic(KIT, city.password[KIT])}\r\n"
+    one, two = message(6), message(7)
+    data = f"{head}Content-Length: {len(one)}\r\n\r\n".encode() + one
+    data += f"{head}Connection: close\r\nContent-Length: {len(two)}\r\n\r\n".encode() + two
+    assert city.raw(data).count(b"HTTP/1.1 200") == 2
+    assert city.stored() == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_body_may_come_in_chunks_and_wait_for_the_word_to_go_on(city):
+    body = message(1)
+    head = f"POST /v1/readings HTTP/1.1\r\nHost: c\r\nAuthorization: {basic(KIT, city.password[KIT])}\r\n"
+    chunked = f"{head}Transfer-Encoding: chunked\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n".encode()
+    said = city.raw(chunked + b"5\r\n" + body[:5] + b"\r\n%x\r\n" % len(body[5:]) + body[5:] + b"\r\n0\r\n\r\n")
+    assert b"HTTP/1.1 200" in said and city.stored() == [1]
+
+
+def test_what_is_refused_is_named_as_over_mqtt_and_kept_apart(city):
+    late = message(1, t=4_000_000_000)
+    assert city.post(late).body == {"boot": 17, "rejected": {"1": "clock"}}
+    for body, reason in ((b"no JSON", "json"), (b"", "json"), (b"[]", "json"), (b'{"v":2}', "version")):
+        answer = city.post(body)
+        assert answer.status == 400 and answer.body == {"error": reason}
+    answer = city.post(json.dumps({**json.loads(message(2)), "device": OTHER}).encode())
+    assert answer.status == 200 and answer.body == {"boot": 17, "rejected": {"2": "device"}}
+    assert city.stored() == [] and city.stored(OTHER) == []
+
+
+@pytest.mark.parametrize("size", [8193, 1_000_000, 10**12])
+def test_a_body_that_is_too_large_is_not_read(city, size):
+    said = city.raw(
+        f"POST /v1/readings HTTP/1.1\r\nHost: c\r\nContent-Length: {size}\r\n\r\n".encode() + b"x" * min(size, 9000)
+    )
+    assert said.startswith(b"HTTP/1.1 413") and b'"size"' in said
+    chunk = b"1000\r\n" + b"x" * 0x1000 + b"\r\n"
+    said = city.raw(b"POST /v1/readings HTTP/1.1\r\nHost: c\r\nTransfer-Encoding: chunked\r\n\r\n" + 3 * chunk)
+    assert said.startswith(b"HTTP/1.1 413")
+    assert city.post(b" " * (8192 - len(message(1))) + message(1)).status == 200
+
+
+def test_other_paths_methods_and_encodings_are_refused_in_words(city):
+    client = city.client()
+    assert client.ask("GET", "/").status == 404
+    assert client.ask("GET", "/v1/readings").headers["allow"] == "POST"
+    assert client.ask("HEAD", "/v1/readings").status == 405
+    assert city.post(b"\x1f\x8b", **{"Content-Encoding": "gzip"}).status == 415
+    assert city.post(message(1), client=client).status == 200
+    client.close()
+
+
+def test_nobody_comes_in_without_the_right_password_or_learns_who_is_registered(city):
+    told = set()
+    for kit, password in ((KIT, "wrong"), ("kit-unknown", "wrong"), (OTHER, city.password[KIT]), (KIT, "")):
+        answer = city.post(message(1), Authorization=basic(kit, password))
+        assert answer.status == 401 and answer.headers["www-authenticate"].startswith("Basic")
+        told.add((answer.raw, tuple(sorted(answer.headers))))
+    wrong = ("", "Basic", "Basic !!!", "Basic a2l0", "Bearer x", basic("collector", "x"), basic("../../etc", "x"))
+    for header in wrong:
+        answer = city.post(message(1), Authorization=header)
+        assert answer.status == 401
+        told.add((answer.raw, tuple(sorted(answer.headers))))
+    assert len(told) == 1
+    assert city.stored() == []
+
+
+def test_a_password_that_was_used_ends_when_it_is_rotated_or_the_kit_is_locked_out(city):
+    first = city.password[KIT]
+    assert city.post(message(1)).status == 200
+    second = city.registry.identity.set_password(KIT)
+    wait_until(lambda: city.post(message(1), password=first).status == 401, what="the end of the old password")
+    assert city.post(message(2), password=second).status == 200
+    city.registry.identity.revoke(KIT)
+    wait_until(lambda: city.post(message(2), password=second).status == 401, what="the locking out")
+    assert city.stored() == [1, 2]
+    assert city.post(message(1), kit=OTHER).status == 200
+
+
+def test_a_kit_that_was_registered_a_moment_ago_is_let_in(city):
+    city.registry.add_device("kit-1", "kit-new-1")
+    city.password["kit-new-1"] = city.registry.identity.set_password("kit-new-1")
+    assert city.post(message(1), kit="kit-new-1").status == 200
+    assert city.stored("kit-new-1") == [1]
+
+
+def test_a_flood_of_one_kit_is_told_to_wait_and_others_are_not(open_city):
+    city = open_city(limit_messages=2, limit_burst=1)
+    answers = [city.post(message(seq)) for seq in range(1, 6)]
+    assert [one.status for one in answers] == [200, 200, 429, 429, 429]
+    assert 1 <= int(answers[2].headers["retry-after"]) <= 60 and answers[2].body["error"] == "held"
+    assert city.post(message(1), kit=OTHER).status == 200
+    assert city.stored() == [1, 2]
+
+
+def test_a_full_disk_means_later_and_nothing_is_acknowledged(open_city):
+    city = open_city(free_mb=10**9)
+    answer = city.post(message(1))
+    assert answer.status == 503 and 20 <= int(answer.headers["retry-after"]) <= 40
+    assert city.stored() == []
+    health = city.watch("/health")
+    assert health.status == 503 and health.body["checks"]["disk"]["good"] is False
+
+
+def test_many_kits_at_once_share_commits(city):
+    told = []
+
+    def send(kit, first):
+        client = city.client()
+        told.extend(city.post(message(seq), kit=kit, client=client).body["seq"] for seq in range(first, first + 20))
+        client.close()
+
+    threads = [threading.Thread(target=send, args=(kit, first)) for kit in (KIT, OTHER) for first in (0, 20, 40, 60)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert len(told) == 160 and all(told)
+    assert city.stored() == city.stored(OTHER) == list(range(80))
