@@ -85,6 +85,7 @@ class _Connection:
         self.socket, self.address = sock, address
         self.waits_since: float | None = time.monotonic()
         self.task: asyncio.Task[None] | None = None
+        self.begun = False  # from then on the task looks after the socket
 
 
 class WebServer:
@@ -134,11 +135,17 @@ class WebServer:
                     continue
                 self._connections.add(connection)
                 connection.task = loop.create_task(self._serve(connection))
+                connection.task.add_done_callback(lambda _, one=connection: self._forget(one))
         finally:
             self._socket.close()
             for one in self._connections:
                 if one.task is not None:
                     one.task.cancel()
+
+    def _forget(self, connection: _Connection) -> None:
+        self._connections.discard(connection)
+        if not connection.begun:  # it was ended before its turn came
+            connection.socket.close()
 
     def _has_room(self, connection: _Connection) -> bool:
         """Whether one more may come in; if all places are taken, the one that is idle for longest goes."""
@@ -168,6 +175,7 @@ class WebServer:
 
     async def _serve(self, connection: _Connection) -> None:
         """One connection's life. Whatever a client does ends here, and no worse than with its connection."""
+        connection.begun = True
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(_BLOCK)
         protocol = asyncio.StreamReaderProtocol(reader)
@@ -185,7 +193,6 @@ class WebServer:
         except OSError as error:  # a TimeoutError and an ssl.SSLError are among these
             log.debug("%s: a connection ended: %s", self.name, type(error).__name__)
         finally:
-            self._connections.discard(connection)
             if transport is not None:
                 transport.abort()
 
@@ -255,6 +262,8 @@ class _Exchange:
             if not isinstance(head, h11.Request):
                 return None
             self._method = head.method
+            if self._method == b"CONNECT":
+                raise _Refused(405)
             headers = _joined(head)
             length = headers.get("content-length", "0")
             if not length.isdecimal() or len(length) > 9 or int(length) > bounds.body_bytes:
