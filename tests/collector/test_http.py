@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Readings by HTTPS, against a whole collector: what is taken, what is refused, and in which words."""
 
+import base64
 import json
+import re
 import threading
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families as parsed
 
+from collector.errors import SettingError
+from collector.ingest.http import _login, tls_of
+from collector.settings import Settings
 from tests import parts
 from tests.collector.httpcity import KIT, OTHER, City, basic, message
 from tests.journeys.collecting import wait_until
@@ -165,3 +173,121 @@ def test_many_kits_at_once_share_commits(city):
         one.join()
     assert len(told) == 160 and all(told)
     assert city.stored() == city.stored(OTHER) == list(range(80))
+
+
+BODIES = st.one_of(
+    st.binary(max_size=300),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+        max_leaves=20,
+    ).map(lambda value: json.dumps(value).encode()),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "v": st.sampled_from([1, 2, "1", None]),
+            "boot": st.integers() | st.text(max_size=3),
+            "device": st.text(max_size=8),
+            "readings": st.lists(
+                st.fixed_dictionaries(
+                    {"seq": st.integers(-5, 5) | st.none()},
+                    optional={
+                        "t": st.integers() | st.floats(),
+                        "age": st.integers(),
+                        "dt": st.integers(-1, 90_000),
+                        "q": st.dictionaries(st.sampled_from(["pm25", "x", "", "é"]), st.floats() | st.none()),
+                    },
+                ),
+                max_size=4,
+            ),
+        },
+    ).map(lambda value: json.dumps(value).encode()),
+)
+
+
+def test_whatever_the_body_holds_it_is_answered_and_never_with_a_failure(open_city, caplog):
+    city = open_city(tls=False, limit_messages=0, limit_readings=0, commit_ms=1)
+    client = city.client()
+
+    @settings(max_examples=200, suppress_health_check=list(HealthCheck))
+    @given(BODIES)
+    def send(body):
+        answer = city.post(body, client=client)
+        assert answer.status in (200, 400) and answer.body
+        assert answer.status == 200 or set(answer.body) == {"error"}
+
+    send()
+    assert city.post(message(1), client=client).status == 200
+    client.close()
+    assert not [one for one in caplog.records if one.levelname in ("ERROR", "CRITICAL")]
+
+
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@given(header=st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=80), inside=st.binary(max_size=60))
+def test_whatever_the_authorization_says_it_names_a_kit_or_nobody(header, inside):
+    for value in (header, "Basic " + header, "Basic " + base64.b64encode(inside).decode()):
+        login = _login(value)
+        assert login is None or re.fullmatch("[a-z0-9-]{6,32}", login[0])
+
+
+def test_metrics_and_health_tell_how_it_goes_and_nothing_of_anybody(open_city, caplog):
+    city = open_city(limit_messages=3, limit_burst=1)
+    city.post(message(1, 2))
+    city.post(message(3, t=4_000_000_000))
+    city.post(b"{")
+    city.post(message(5))
+    city.post(message(4), password="wrong-word")
+    wait_until(lambda: 'store_waiting_messages{store="sqlite"} 0.0' in city.watch("/metrics").raw.decode(), 20)
+    answer = city.watch("/metrics")
+    text = answer.raw.decode()
+    numbers = {f"{one.name}{json.dumps(one.labels)}": one.value for f in parsed(text) for one in f.samples}
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert numbers["citimeasure_readings_taken_total{}"] == 2
+    assert numbers['citimeasure_readings_refused_total{"reason": "clock"}'] == 1
+    assert numbers['citimeasure_readings_refused_total{"reason": "json"}'] == 1
+    assert numbers['citimeasure_messages_total{"way": "http"}'] == 4
+    assert numbers['citimeasure_messages_held_total{"way": "http"}'] == 1
+    assert numbers['citimeasure_http_responses_total{"status": "401"}'] == 1
+    assert numbers["citimeasure_commit_seconds_count{}"] == 3
+    assert numbers["citimeasure_quarantine_entries{}"] == 2
+    assert numbers["citimeasure_broker_connected{}"] == 1
+    assert numbers['citimeasure_store_state{"state": "working", "store": "sqlite"}'] == 1
+    assert 390 < numbers['citimeasure_certificate_days{"of": "http"}'] < 398
+    health = city.watch("/health")
+    assert health.status == 200 and health.body["status"] == "good"
+    assert set(health.body["checks"]) == {"broker", "disk", "spool", "store sqlite", "certificate http"}
+    shown = text + health.raw.decode() + caplog.text
+    for secret in (KIT, OTHER, "wrong-word", "kit-1", *city.password.values(), str(city.folder)):
+        assert secret not in text + health.raw.decode()
+    assert not any(password in shown for password in city.password.values())
+
+
+def test_readings_are_taken_while_the_broker_is_away_and_health_says_so(tmp_path):
+    with parts.mosquitto() as server:
+        city = City(tmp_path, server.url)
+        try:
+            assert city.post(message(1)).status == 200
+            server.kill()
+            wait_until(lambda: b"broker_connected 0.0" in city.watch("/metrics").raw, what="the loss of the broker")
+            for seq in range(2, 8):
+                assert city.post(message(seq)).status == 200
+            assert "away" in city.watch("/health").body["checks"]["broker"]["text"]
+            server.start()
+            wait_until(lambda: b"broker_connected 1.0" in city.watch("/metrics").raw, what="the broker's return")
+            assert city.stored() == list(range(1, 8))
+        finally:
+            city.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics/x", "/v1/readings", "//metrics"])
+def test_who_watches_sees_no_other_page(city, path):
+    assert city.watch(path).status == 404
+
+
+def test_passwords_do_not_go_in_plain_over_a_network_unless_that_is_said():
+    with pytest.raises(SettingError, match="unencrypted"):
+        tls_of(Settings(http_listen="0.0.0.0:8443"))
+    assert tls_of(Settings(http_listen="0.0.0.0:8443", http_plain="yes")) is None
+    assert tls_of(Settings(http_listen="127.0.0.1:8080")) is None
+    with pytest.raises(SettingError, match="no certificate"):
+        tls_of(Settings(http_listen="0.0.0.0:8443", http_certificate=__file__))
