@@ -21,8 +21,9 @@ import click
 
 import calibration
 from calibration.models import MODELS
-from collector import errors, judge, message, settings
+from collector import errors, judge, logs, message, settings
 from collector.cli import cli
+from collector.ingest.http import REFUSALS
 from collector.quantities import QUANTITIES, UNIT_NAMES
 
 HERE = Path(__file__).resolve().parent
@@ -115,6 +116,22 @@ def all_settings() -> str:
     return table(("setting", "default", "environment variable", "meaning"), rows)
 
 
+def events() -> str:
+    """The events of the log."""
+    named: dict[str, tuple[list[str], str]] = {}
+    for text, event in logs.EVENTS.items():
+        name, *words = event.split()
+        named.setdefault(name, (words, text))
+    rows = [(f"`{name}`", ", ".join(f"`{one}`" for one in words), text) for name, (words, text) in named.items()]
+    return table(("event", "fields", "text"), rows)
+
+
+def http_refusals() -> str:
+    """What the HTTPS way in says to what it does not take."""
+    rows = [(str(status), f"`{word}`", detail) for status, (word, detail) in REFUSALS.items()]
+    return table(("status", "`error`", "`detail`"), rows)
+
+
 def exit_codes() -> str:
     """Exit codes, from the classes of errors."""
     root = errors.CitimeasureError
@@ -180,6 +197,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "reasons": reasons,
     "limits": limits,
     "settings": all_settings,
+    "events": events,
+    "http-refusals": http_refusals,
     "exit-codes": exit_codes,
     "models": models,
     "library": library,

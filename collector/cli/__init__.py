@@ -8,6 +8,7 @@ stays quick. Adding a command means adding its function, and a line to the table
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from typing import Any
@@ -16,6 +17,8 @@ import click
 
 from collector import __version__
 from collector.errors import CitimeasureError
+
+log = logging.getLogger(__name__)
 
 # name: (module, one line of help). A test holds each line against the command's own help.
 COMMANDS = {
@@ -93,12 +96,9 @@ def cli(ctx: click.Context, /, **_: Any) -> None:
 
 
 def _log(verbose: bool, quiet: bool) -> None:
-    import logging
+    from collector import logs
 
-    level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    for noisy in ("alembic", "urllib3", "asyncio"):
-        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+    logs.set_up(logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO)
 
 
 def main(args: list[str] | None = None) -> None:
@@ -121,6 +121,11 @@ def main(args: list[str] | None = None) -> None:
     except CitimeasureError as error:
         if debug:
             raise
+        from collector import logs
+
+        if logs.for_programs():
+            log.error("failed: %s %s", error, error.hint)
+            raise SystemExit(error.exit_code) from None
         text = f"Error: {error}" + (f"\n{error.hint}" if error.hint else "")
         raise SystemExit(_say(text, error.exit_code)) from None
 

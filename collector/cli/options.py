@@ -17,7 +17,7 @@ import click
 
 from collector.errors import SettingError
 from collector.moments import parse_moment, parse_span
-from collector.settings import Settings, load
+from collector.settings import LOG_FORMATS, Settings, load
 
 if TYPE_CHECKING:
     from collector.registry import Registry
@@ -29,6 +29,10 @@ _SETTING_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "broker": ("--broker", {"metavar": "URL", "help": "embedded, or mqtt://HOST:PORT."}),
     "broker_listen": ("--listen", {"metavar": "HOST:PORT", "help": "Where the embedded broker listens."}),
     "broker_group": ("--group", {"metavar": "NAME", "help": "Shared subscription, for several collectors."}),
+    "log_format": (
+        "--log",
+        {"type": click.Choice(LOG_FORMATS), "help": "text, json, or auto: text on a terminal, else json."},
+    ),
     "stores": ("--stores", {"metavar": "NAMES", "help": "sqlite, influx, or both with a comma."}),
 }
 

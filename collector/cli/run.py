@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from typing import Any
@@ -12,9 +13,11 @@ import click
 from collector.cli.options import with_settings
 from collector.settings import Settings
 
+log = logging.getLogger(__name__)
+
 
 @click.command()
-@with_settings("broker", "broker_listen", "broker_group", "stores")
+@with_settings("broker", "broker_listen", "broker_group", "stores", "log_format")
 def run(settings: Settings) -> None:
     """Collect readings until stopped.
 
@@ -26,8 +29,10 @@ def run(settings: Settings) -> None:
     citimeasure run --broker mqtt://127.0.0.1:1883       with a broker of your own
     citimeasure run --stores sqlite,influx               into InfluxDB as well
     """
+    from collector import logs
     from collector.service import serve
 
+    logs.use(settings.log_format)
     stop = threading.Event()
 
     def end(number: int, _: Any) -> None:
@@ -38,6 +43,6 @@ def run(settings: Settings) -> None:
 
     def ready(address: str) -> None:
         stores = ", ".join(settings.stores)
-        click.echo(f"Collecting: broker {address}, folder {settings.folder}, store {stores}. Ctrl-C ends.", err=True)
+        log.info("Collecting: broker %s, folder %s, store %s. Ctrl-C ends.", address, settings.folder, stores)
 
     serve(settings, stop, ready)

@@ -27,6 +27,8 @@ from collector.settings import Settings, parse_address
 if TYPE_CHECKING:
     from collector.ingest.guard import Guard, Pace
 
+log = logging.getLogger(__name__)
+
 PASSWORD_FILE = "broker-password"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -142,7 +144,7 @@ class EmbeddedBroker:
         try:
             done.result(timeout=10)
         except TimeoutError:
-            logging.getLogger(__name__).warning("broker: clients did not let go within 10 s")
+            log.warning("broker: clients did not let go within 10 s")
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
 

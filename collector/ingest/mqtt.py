@@ -210,7 +210,7 @@ class Link:
         end = connection.certificate_end
         self._meters.broker_certificate = end
         if end and (soon := warning(end, f"the broker {self.address}")):
-            log.warning(soon)
+            log.warning("certificate: %s", soon)
 
     def _refresh(self) -> None:
         """Looks for new devices; a registry that is away for a while stops nobody who is known."""

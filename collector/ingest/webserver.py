@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import h11
 
@@ -135,14 +136,14 @@ class WebServer:
                     continue
                 self._connections.add(connection)
                 connection.task = loop.create_task(self._serve(connection))
-                connection.task.add_done_callback(lambda _, one=connection: self._forget(one))
+                connection.task.add_done_callback(partial(self._forget, connection))
         finally:
             self._socket.close()
             for one in self._connections:
                 if one.task is not None:
                     one.task.cancel()
 
-    def _forget(self, connection: _Connection) -> None:
+    def _forget(self, connection: _Connection, _: asyncio.Task[None]) -> None:
         self._connections.discard(connection)
         if not connection.begun:  # it was ended before its turn came
             connection.socket.close()
