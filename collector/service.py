@@ -160,7 +160,7 @@ def _web(settings: Settings, door: Door, registry: Registry, meters: Meters) -> 
     if settings.http_listen:
         from collector.ingest.http import open_door
 
-        readings = open_door(settings, door, registry.identity.accounts, web)
+        readings = open_door(settings, door, registry.identity, web)
     if settings.watch_listen:
         from collector.watching import show
 

@@ -16,7 +16,6 @@ import random
 import re
 import ssl
 from collections import Counter
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -24,10 +23,9 @@ import msgspec
 from collector.errors import SettingError
 from collector.ingest.broker import LOOPBACK
 from collector.ingest.door import Answer, Door, Visitor
-from collector.ingest.passwords import Passwords
+from collector.ingest.passwords import Logins, Passwords
 from collector.ingest.webserver import Bounds, Request, Response, WebServer, WebThread
 from collector.message import MAX_BYTES
-from collector.registry import Account
 from collector.settings import Settings, parse_address
 
 log = logging.getLogger(__name__)
@@ -161,11 +159,9 @@ def tls_of(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def open_door(
-    settings: Settings, door: Door, accounts: Callable[[], Mapping[str, Account]], thread: WebThread
-) -> Readings:
+def open_door(settings: Settings, door: Door, logins: Logins, thread: WebThread) -> Readings:
     """Lets readings in by HTTP: everything that runs in the servers' thread is added to it."""
-    passwords = Passwords(accounts)
+    passwords = Passwords(logins)
     readings = Readings(door, passwords, thread.loop)
     tls = tls_of(settings)
     bounds = Bounds(body_bytes=MAX_BYTES)

@@ -13,7 +13,8 @@ import hmac
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from collector.credentials import hash_password, verify_password
 from collector.errors import NetworkError
@@ -23,14 +24,25 @@ log = logging.getLogger(__name__)
 
 _RELOAD = 1.0  # [s]
 _LOOK_AGAIN = 0.2  # for who is not let in: he may have been registered a moment ago [s]
+_ANEW = 10.0  # the list is read whole this often, changed or not: times of grace end [s]
 _AT_LEAST = 2  # hashes that are tried: a kit that does not exist takes as long as one in its period of grace
 
 
-class Passwords:
-    """`accounts` reads which kits may log in now; it may block, and is called in a thread. One loop asks."""
+class Logins(Protocol):
+    """Who knows which kits may log in now, and whether that was changed; it may block, and is called in a thread."""
 
-    def __init__(self, accounts: Callable[[], Mapping[str, Account]]) -> None:
-        self._load = accounts
+    def accounts(self) -> Mapping[str, Account]: ...
+
+    def stamp(self) -> tuple[object, ...]: ...
+
+
+class Passwords:
+    """Checks names and passwords. One loop asks."""
+
+    def __init__(self, logins: Logins) -> None:
+        self._logins = logins
+        self._stamp: tuple[object, ...] | None = None
+        self._anew = 0.0
         self._accounts: Mapping[str, Account] = {}
         self._loaded = 0.0
         self._away = False
@@ -49,7 +61,10 @@ class Passwords:
     async def _reload(self) -> None:
         began = time.monotonic()
         try:
-            self._accounts = await asyncio.to_thread(self._load)
+            stamp = await asyncio.to_thread(self._logins.stamp)
+            if stamp != self._stamp or began >= self._anew:
+                self._accounts = await asyncio.to_thread(self._logins.accounts)
+                self._stamp, self._anew = stamp, began + _ANEW
             self._away = False
         except NetworkError as error:
             if not self._away:
@@ -68,8 +83,8 @@ class Passwords:
             return True
         asked = time.monotonic()
         async with self._reloading:
-            await asyncio.sleep(max(0.0, self._loaded + _LOOK_AGAIN - asked))
             if self._loaded < asked:
+                await asyncio.sleep(max(0.0, self._loaded + _LOOK_AGAIN - asked))
                 await self._reload()
         return await self._verify(device, password, digest)
 

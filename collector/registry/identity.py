@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -109,6 +109,18 @@ class Identity:
         for row in self._registry.read(query):
             found.setdefault(row["device"], []).append(row["hash"])
         return {device: Account(device, tuple(hashes)) for device, hashes in found.items()}
+
+    def stamp(self) -> tuple[object, ...]:
+        """Another one whenever what `accounts` gives has been changed; that a time of grace is over does not show."""
+        credentials: Any = sa.select(
+            sa.func.count(_table.c.no).label("count"),
+            sa.func.max(_table.c.no).label("newest"),
+            sa.func.sum(_table.c.until).label("until"),
+        )
+        devices: Any = sa.select(
+            sa.func.count(_device.c.revoked).label("locked_out"), sa.func.sum(_device.c.revoked).label("revoked")
+        )
+        return tuple(value for query in (credentials, devices) for value in self._registry.read(query)[0].values())
 
     def revoked(self) -> frozenset[str]:
         """The kits that are locked out."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import secrets
 import socket
 import ssl
 import threading
@@ -21,7 +22,6 @@ from collector.settings import Settings
 from tests import parts
 
 YESTERDAY = int(time.time()) - 86_400
-KIT, OTHER = "kit-a1b2c3", "kit-other-1"
 
 
 def message(*seqs, boot=17, t=None):
@@ -85,9 +85,7 @@ class City:
         )
         self.registry = Registry(self.settings.registry_url)
         self.password = {}
-        for kit in (KIT, OTHER):
-            self.registry.add_device("kit-1", kit)
-            self.password[kit] = self.registry.identity.set_password(kit)
+        self.new_kits()
         self.stop = threading.Event()
         self.failed = None
         ready = threading.Event()
@@ -103,6 +101,13 @@ class City:
         self._thread.start()
         assert ready.wait(60) and self.failed is None, self.failed
 
+    def new_kits(self):
+        """Two kits that have sent nothing yet."""
+        self.kit, self.other = (f"kit-{secrets.token_hex(4)}" for _ in range(2))
+        for kit in (self.kit, self.other):
+            self.registry.add_device("kit-1", kit)
+            self.password[kit] = self.registry.identity.set_password(kit)
+
     def close(self):
         """Ends it; fails if it had ended before or did with an error."""
         alive = self._thread.is_alive()
@@ -114,8 +119,9 @@ class City:
     def client(self):
         return Client(self.port, self.tls)
 
-    def post(self, body, kit=KIT, client=None, password=None, **headers):
+    def post(self, body, kit=None, client=None, password=None, **headers):
         """Sends one message as a kit does."""
+        kit = kit or self.kit
         headers.setdefault("Authorization", basic(kit, password or self.password[kit]))
         one = client or self.client()
         try:
@@ -148,10 +154,12 @@ class City:
                 pass
             return said
 
-    def stored(self, kit=KIT):
+    def stored(self, kit=None):
         """The numbers of the kit's readings in the spool."""
         spool = Spool(self.folder)
         try:
-            return sorted(r.seq for one in spool.after(0, 100_000) if one.device == kit for r, _ in one.readings)
+            return sorted(
+                r.seq for one in spool.after(0, 100_000) if one.device == (kit or self.kit) for r, _ in one.readings
+            )
         finally:
             spool.close()

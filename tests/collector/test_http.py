@@ -15,7 +15,7 @@ from collector.errors import SettingError
 from collector.ingest.http import _login, tls_of
 from collector.settings import Settings
 from tests import parts
-from tests.collector.httpcity import KIT, OTHER, City, basic, message
+from tests.collector.httpcity import City, basic, message
 from tests.journeys.collecting import wait_until
 
 
@@ -23,6 +23,12 @@ from tests.journeys.collecting import wait_until
 def broker():
     with parts.mosquitto() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def no_lingering(monkeypatch):
+    """Over TLS a client of these tests waits for the end of the connection, and the server a little for the client."""
+    monkeypatch.setattr("collector.ingest.webserver._LEFT_S", 0.05)
 
 
 @pytest.fixture
@@ -38,9 +44,18 @@ def open_city(tmp_path, broker):
         city.close()
 
 
+@pytest.fixture(scope="module")
+def town(tmp_path_factory, broker):
+    town = City(tmp_path_factory.mktemp("town"), broker.url)
+    yield town
+    town.close()
+
+
 @pytest.fixture
-def city(open_city):
-    return open_city()
+def city(town):
+    """The module's own city, with kits that have sent nothing yet."""
+    town.new_kits()
+    return town
 
 
 def test_the_response_is_the_acknowledgement_and_what_it_names_is_in_the_spool(city):
@@ -57,7 +72,7 @@ def test_a_connection_is_kept_and_may_pipeline(city):
     for seq in range(1, 6):
         assert city.post(message(seq), client=client).body["seq"] == [[seq, seq]]
     client.close()
-    head = f"POST /v1/readings HTTP/1.1\r\nHost: c\r\nAuthorization: {basic(KIT, city.password[KIT])}\r\n"
+    head = f"POST /v1/readings HTTP/1.1\r\nHost: c\r\nAuthorization: {basic(city.kit, city.password[city.kit])}\r\n"
     one, two = message(6), message(7)
     data = f"{head}Content-Length: {len(one)}\r\n\r\n".encode() + one
     data += f"{head}Connection: close\r\nContent-Length: {len(two)}\r\n\r\n".encode() + two
@@ -67,7 +82,7 @@ def test_a_connection_is_kept_and_may_pipeline(city):
 
 def test_a_body_may_come_in_chunks_and_wait_for_the_word_to_go_on(city):
     body = message(1)
-    head = f"POST /v1/readings HTTP/1.1\r\nHost: c\r\nAuthorization: {basic(KIT, city.password[KIT])}\r\n"
+    head = f"POST /v1/readings HTTP/1.1\r\nHost: c\r\nAuthorization: {basic(city.kit, city.password[city.kit])}\r\n"
     chunked = f"{head}Transfer-Encoding: chunked\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n".encode()
     said = city.raw(chunked + b"5\r\n" + body[:5] + b"\r\n%x\r\n" % len(body[5:]) + body[5:] + b"\r\n0\r\n\r\n")
     assert b"HTTP/1.1 200" in said and city.stored() == [1]
@@ -79,9 +94,9 @@ def test_what_is_refused_is_named_as_over_mqtt_and_kept_apart(city):
     for body, reason in ((b"no JSON", "json"), (b"", "json"), (b"[]", "json"), (b'{"v":2}', "version")):
         answer = city.post(body)
         assert answer.status == 400 and answer.body == {"error": reason}
-    answer = city.post(json.dumps({**json.loads(message(2)), "device": OTHER}).encode())
+    answer = city.post(json.dumps({**json.loads(message(2)), "device": city.other}).encode())
     assert answer.status == 200 and answer.body == {"boot": 17, "rejected": {"2": "device"}}
-    assert city.stored() == [] and city.stored(OTHER) == []
+    assert city.stored() == [] and city.stored(city.other) == []
 
 
 @pytest.mark.parametrize("size", [8193, 1_000_000, 10**12])
@@ -108,7 +123,12 @@ def test_other_paths_methods_and_encodings_are_refused_in_words(city):
 
 def test_nobody_comes_in_without_the_right_password_or_learns_who_is_registered(city):
     told = set()
-    for kit, password in ((KIT, "wrong"), ("kit-unknown", "wrong"), (OTHER, city.password[KIT]), (KIT, "")):
+    for kit, password in (
+        (city.kit, "wrong"),
+        ("kit-unknown", "wrong"),
+        (city.other, city.password[city.kit]),
+        (city.kit, ""),
+    ):
         answer = city.post(message(1), Authorization=basic(kit, password))
         assert answer.status == 401 and answer.headers["www-authenticate"].startswith("Basic")
         told.add((answer.raw, tuple(sorted(answer.headers))))
@@ -122,15 +142,15 @@ def test_nobody_comes_in_without_the_right_password_or_learns_who_is_registered(
 
 
 def test_a_password_that_was_used_ends_when_it_is_rotated_or_the_kit_is_locked_out(city):
-    first = city.password[KIT]
+    first = city.password[city.kit]
     assert city.post(message(1)).status == 200
-    second = city.registry.identity.set_password(KIT)
+    second = city.registry.identity.set_password(city.kit)
     wait_until(lambda: city.post(message(1), password=first).status == 401, what="the end of the old password")
     assert city.post(message(2), password=second).status == 200
-    city.registry.identity.revoke(KIT)
+    city.registry.identity.revoke(city.kit)
     wait_until(lambda: city.post(message(2), password=second).status == 401, what="the locking out")
     assert city.stored() == [1, 2]
-    assert city.post(message(1), kit=OTHER).status == 200
+    assert city.post(message(1), kit=city.other).status == 200
 
 
 def test_a_kit_that_was_registered_a_moment_ago_is_let_in(city):
@@ -145,7 +165,7 @@ def test_a_flood_of_one_kit_is_told_to_wait_and_others_are_not(open_city):
     answers = [city.post(message(seq)) for seq in range(1, 6)]
     assert [one.status for one in answers] == [200, 200, 429, 429, 429]
     assert 1 <= int(answers[2].headers["retry-after"]) <= 60 and answers[2].body["error"] == "held"
-    assert city.post(message(1), kit=OTHER).status == 200
+    assert city.post(message(1), kit=city.other).status == 200
     assert city.stored() == [1, 2]
 
 
@@ -166,13 +186,15 @@ def test_many_kits_at_once_share_commits(city):
         told.extend(city.post(message(seq), kit=kit, client=client).body["seq"] for seq in range(first, first + 20))
         client.close()
 
-    threads = [threading.Thread(target=send, args=(kit, first)) for kit in (KIT, OTHER) for first in (0, 20, 40, 60)]
+    threads = [
+        threading.Thread(target=send, args=(kit, first)) for kit in (city.kit, city.other) for first in (0, 20, 40, 60)
+    ]
     for one in threads:
         one.start()
     for one in threads:
         one.join()
     assert len(told) == 160 and all(told)
-    assert city.stored() == city.stored(OTHER) == list(range(80))
+    assert city.stored() == city.stored(city.other) == list(range(80))
 
 
 BODIES = st.one_of(
@@ -257,7 +279,7 @@ def test_metrics_and_health_tell_how_it_goes_and_nothing_of_anybody(open_city, c
     assert health.status == 200 and health.body["status"] == "good"
     assert set(health.body["checks"]) == {"broker", "disk", "spool", "store sqlite", "certificate http"}
     shown = text + health.raw.decode() + caplog.text
-    for secret in (KIT, OTHER, "wrong-word", "kit-1", *city.password.values(), str(city.folder)):
+    for secret in (city.kit, city.other, "wrong-word", "kit-1", *city.password.values(), str(city.folder)):
         assert secret not in text + health.raw.decode()
     assert not any(password in shown for password in city.password.values())
 

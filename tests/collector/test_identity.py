@@ -75,6 +75,26 @@ def test_a_token_is_good_once_in_time_and_for_its_kit(identity, now):
             identity.redeem(used)
 
 
+def test_the_stamp_is_another_one_after_each_change_of_who_may_log_in(identity, registry, now):
+    seen = [identity.stamp()]
+
+    def changed():
+        seen.append(identity.stamp())
+        return seen[-1] not in seen[:-1] and seen[-1] == identity.stamp()
+
+    identity.set_password(KIT)
+    assert changed()
+    identity.set_password(KIT, grace=60)
+    assert changed()
+    now[0] += 1
+    identity.set_password(KIT)
+    assert changed()
+    identity.revoke(KIT)
+    assert changed()
+    identity.set_password(KIT)
+    assert changed()
+
+
 def test_no_kit_is_called_like_the_collector(registry):
     with pytest.raises(DataError):
         registry.add_device("kit-1", "collector")
