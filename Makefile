@@ -51,11 +51,11 @@ docs: $(VENV)/dev.stamp  ## the documentation, into build/docs
 	$(BIN)/python docs/generate.py
 	$(BIN)/sphinx-build -W -n -q -b html docs build/docs
 
-parts:  ## build or fetch the real servers, MicroPython and a disassembler that the tests use (InfluxDB takes 6 minutes)
+parts:  ## build or fetch the real servers, MicroPython and a disassembler that the tests use (15 minutes on 2 cores)
 	bash tests/parts/micropython.sh
 	bash tests/parts/xtensa.sh
 	if command -v npm >/dev/null; then bash tests/parts/improv.sh; fi
-	bash tests/parts/influxd.sh
+	bash tests/parts/rmqtt.sh & rmqtt=$$!; bash tests/parts/influxd.sh && wait $$rmqtt
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) build dist
