@@ -46,7 +46,8 @@ def _choose():
         state.update({"active": previous, "previous": None, "phase": "settled", "tries": 0, "why": None})
         state["failed"] = state.get("failed", [])[-7:]
         state["failed"].append(version)
-        state["result"] = ["rolled back", version, reason or "three starts without an acknowledgement"]
+        state["result"] = ["rolled back", version, reason or "no_ack: three starts"]
+        state["fallbacks"] = state.get("fallbacks", 0) + 1
     elif hung or phase == "trial":
         state["tries"] = tries + 1
     else:

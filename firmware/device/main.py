@@ -29,7 +29,7 @@ def _read():
 def _note(error):
     state = _read()
     if state.get("phase") in ("trial", "probation"):
-        state["why"] = ("%s: %s" % (type(error).__name__, error))[:80]
+        state["why"] = ("crashed: %s: %s" % (type(error).__name__, error))[:80]
         if state["phase"] == "probation":
             state["tries"] += 1
         with open("/slot.new", "w") as file:

@@ -39,7 +39,7 @@ def test_it_starts_and_updates_take_turns_though_one_is_bad(tmp_path):
     assert kit.boot(command=command("0.2.0")) == "reset" and kit.slot["active"] == "/b"
     assert [kit.boot(command=command("0.2.0")) for _ in range(4)] == ["reset"] * 3 + ["power"]
     assert kit.slot["active"] == "/a" and kit.fw == "0.1.0"
-    assert kit.update == ("rolled back", "0.2.0", "ValueError: broken")
+    assert kit.update == ("rolled back", "0.2.0", "crashed: ValueError: broken")
     kit.shelf = release(tmp_path, "0.2.1")
     assert kit.boot(command=command("0.2.1")) == "reset" and kit.slot["active"] == "/b"
     assert kit.boot(600) == "power" and kit.fw == "0.2.1" and kit.update == ("confirmed", "0.2.1", "")

@@ -58,9 +58,9 @@ def small_release(folder: Path, version: str, key: str = "current", board: str =
     return out
 
 
-def command(version: str, percent: int = 100, url: str = "http://shelf/r/") -> str:
+def command(version: str, percent: int = 100, url: str = "http://shelf/r/", at: int = 0) -> str:
     """The order to update, as the command topic retains it."""
-    return json.dumps({"v": 1, "update": {"version": version, "url": url, "percent": percent}})
+    return json.dumps({"v": 1, "update": {"version": version, "url": url, "percent": percent, "at": at}})
 
 
 class Kit:

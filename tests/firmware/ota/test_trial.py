@@ -65,7 +65,7 @@ def test_a_web_server_whose_certificate_is_wrong_is_told_and_stops_nobody(tmp_pa
         assert kit.boot(heap=heap) == "reset"
         stranger = None
     assert kit.boot(300, heap=heap, command=stranger) == "power"
-    reason = "will try again: The certificate is not correctly signed by the trusted CA"
+    reason = "certificate: The certificate is not correctly signed by the trusted CA"
     assert kit.fw == "0.1.0" and kit.update == ("pending", "0.2.0", reason)
 
 
@@ -76,7 +76,7 @@ def test_a_board_with_little_memory_starts_again_to_download(tmp_path):
     # There is no such release: that is told, kept, and not tried again.
     assert kit.boot(heap="128k") == "reset"
     assert kit.boot(600, heap="128k", command=command("0.2.0")) == "power"
-    assert kit.update == ("refused", "0.2.0", "HTTP 404 for manifest.sig")
+    assert kit.update == ("refused", "0.2.0", "http: 404 for manifest.sig")
     kit.shelf = release(tmp_path, "0.2.0")
     assert kit.boot(600, heap="128k", command=command("0.2.0", url="http://shelf/again/")) == "reset"
     # This once it has more, as the simulated server holds all files in the kit's own heap.
@@ -97,11 +97,11 @@ def test_versions_take_turns_in_the_slots(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"core_app": CRASH}, "ValueError: broken"),
-        ({"start": "def run(watchdog):\n    1 / 0"}, "ZeroDivisionError"),
-        ({"sensors_bus": "from kit import nothing"}, "ImportError"),
-        ({"start": "import machine\nmachine.reset()"}, "three starts without an acknowledgement"),
-        ({"start": LATER.format(after=3600, what="raise RuntimeError('later')")}, "RuntimeError: later"),
+        ({"core_app": CRASH}, "crashed: ValueError: broken"),
+        ({"start": "def run(watchdog):\n    1 / 0"}, "crashed: ZeroDivisionError"),
+        ({"sensors_bus": "from kit import nothing"}, "crashed: ImportError"),
+        ({"start": "import machine\nmachine.reset()"}, "no_ack: three starts"),
+        ({"start": LATER.format(after=3600, what="raise RuntimeError('later')")}, "crashed: RuntimeError: later"),
     ],
 )
 def test_a_version_that_crashes_is_tried_three_times(tmp_path, changes, reason):
@@ -126,7 +126,7 @@ def test_a_version_that_crashes_after_it_was_confirmed_goes_too(tmp_path):
     assert live(kit, 1, seconds=7200) == ["reset"]
     assert kit.fw == "0.2.0" and kit.update[0] == "confirmed"
     assert live(kit, 3, seconds=7200) == ["reset", "reset", "power"]
-    assert kit.fw == "0.1.0" and kit.update == ("rolled back", "0.2.0", "RuntimeError: later")
+    assert kit.fw == "0.1.0" and kit.update == ("rolled back", "0.2.0", "crashed: RuntimeError: later")
 
 
 def test_a_version_that_hangs_after_it_was_confirmed_goes_too(tmp_path):
@@ -139,7 +139,7 @@ def test_a_version_that_measures_but_never_reaches_the_collector_goes_within_a_d
     kit = order(tmp_path, net_uplink=WITHOUT_LINK)
     assert live(kit, 3, seconds=10 * 3600) == ["reset"] * 3
     assert live(kit, 1) == ["power"]
-    assert kit.fw == "0.1.0" and kit.update == ("rolled back", "0.2.0", "no acknowledgement in 8 hours")
+    assert kit.fw == "0.1.0" and kit.update == ("rolled back", "0.2.0", "no_ack: in 8 hours")
 
 
 def test_a_better_version_is_taken_after_one_that_failed(tmp_path):

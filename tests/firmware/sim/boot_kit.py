@@ -3,10 +3,12 @@
 
 argv: a file with a JSON object (MicroPython takes no argument of more than 255 characters). `flash` and `shelf` (files
 of the web server) are folders, `cause` is that of the reset, `seconds` of virtual time end with a power cut, `command`
-is retained at the broker, `collector` says whether there is one, `crowd` is for its whole application: whether it has
-"everything", and hours in which the broker is "away"; `speed` puts the kit on real sockets, that many times
-as fast, `ago` seconds ago. Prints a line of JSON: how it ended (power, reset, watchdog), and the bytes of heap
-that the simulation itself takes; every status that was published is a line of /statuses.
+is retained at the broker, `orders` come one with each reading, `collector` says whether there is one, `timeless` that
+no server tells the time, `dawdle` how many seconds the web server takes for a read, `later` how many after the first
+start it is; `crowd` is for its whole application: whether it has "everything", and hours in which the broker is "away";
+`speed` puts the kit on real sockets, that many times as fast, `ago` seconds ago. Prints a line of JSON: how it ended
+(power, reset, watchdog), and the bytes of heap that the simulation itself takes; every status that was published is a
+line of /statuses.
 """
 
 import asyncio
@@ -66,7 +68,8 @@ class Machine:
 
     class RTC:
         def datetime(self, moment):
-            pass
+            year, month, day, _, hour, minute, second, _ = moment
+            Time.ahead = time.mktime((year, month, day, hour, minute, second, 0, 0)) - ticks() // 1000
 
     class UART:
         def __init__(self, *_, **__):
@@ -163,6 +166,8 @@ class Sockets:
 
     @staticmethod
     def getaddrinfo(host, port, *rest):
+        if port == 123 and run.get("timeless"):
+            raise OSError(-2)
         return [(2, 2, 0, "", b"")] if port == 123 else real_socket.getaddrinfo(host, port, *rest)
 
     @staticmethod
@@ -187,7 +192,9 @@ async def idle():
 
 
 class Time:
-    """Like the module time, but virtual."""
+    """Like the module time, but virtual. Who did not set the chip's clock lives in 1970 after a power cut."""
+
+    ahead = None
 
     def __getattr__(self, name):
         return getattr(time, name)
@@ -195,6 +202,12 @@ class Time:
     @staticmethod
     def ticks_ms():
         return ticks()
+
+    @staticmethod
+    def time():
+        if Time.ahead is None and run["cause"] != "power":
+            return zero + time.ticks_diff(ticks(), began) // 1000
+        return (Time.ahead or 0) + ticks() // 1000
 
     @staticmethod
     def sleep(seconds):
@@ -233,6 +246,8 @@ else:
                 file.write("\n")
         elif run.get("collector", True):
             took(line, topic, payload)
+            if run.get("orders"):
+                line.say(topic.replace("readings", "command"), run["orders"].pop(0))
 
     far.took = took_and_noted
 
@@ -243,11 +258,13 @@ else:
         except OSError:
             return None
 
-    web = shelf.Shelf(file_of)
+    web = shelf.Shelf(file_of, dawdle=run.get("dawdle", 0))
 
     async def open_connection(host, port, ssl=None, server_hostname=None):
         if host == "stranger":
             raise ValueError("The certificate is not correctly signed by the trusted CA")
+        if host == "dated" and not zero - 86400 < Time.time() < zero + 86400:
+            raise ValueError("The certificate validity starts in the future")
         if "crowd" in run:
             first, last = run["crowd"]["away"]
             far.state = "away" if first <= virtual.now_ms() / 3_600_000 < last else "there"
@@ -272,7 +289,7 @@ class Queue:
 
 queue, began = core._io_queue, ticks()
 # A kit in a hurry starts some time ago, so that it does not come into the collector's future.
-zero = int(time.time()) - run["ago"] if "speed" in run else virtual.START
+zero = int(time.time()) - run["ago"] if "speed" in run else virtual.START + run.get("later", 0)
 core._io_queue = Queue()
 
 

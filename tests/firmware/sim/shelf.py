@@ -2,15 +2,18 @@
 """A web server in memory that serves the files of a folder, or serves them badly. MicroPython.
 
 `open` takes the place of `asyncio.open_connection`. `limit` is after how many bytes of all answers the line dies;
-`piece` how many bytes a read gives at most; `ranges` whether it knows them; `change` is asked about each body.
+`piece` how many bytes a read gives at most, after `dawdle` seconds; `ranges` whether it knows them; `change` is asked
+about each body.
 """
+
+import asyncio
 
 
 class Shelf:
-    def __init__(self, files, limit=None, piece=700, ranges=True, change=None):
+    def __init__(self, files, limit=None, piece=700, ranges=True, change=None, dawdle=0):
         self.files, self.limit, self.piece, self.ranges = files, limit, piece, ranges
         self.change = change or (lambda name, body: body)
-        self.asked = []
+        self.asked, self.dawdle = [], dawdle
 
     async def open(self, host, port, tls=None):
         line = _Line(self)
@@ -47,6 +50,8 @@ class _Line:
         return b"HTTP/1.1 200 OK\r\nServer: shelf\r\ncontent-length: %d\r\n\r\n" % length + body
 
     async def readinto(self, into):
+        if self._shelf.dawdle:
+            await asyncio.sleep(self._shelf.dawdle)
         n = min(len(into), self._shelf.piece, len(self._answer))
         if self._shelf.limit is not None:
             n = min(n, self._shelf.limit)

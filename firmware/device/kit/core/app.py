@@ -80,14 +80,10 @@ class App:
             forget("kit.net.tls")
 
     async def _ask_servers(self):
-        from kit.net.ntp import POOL, ask_any
+        from kit.net.ntp import ask_hosts
 
-        hosts = [self.settings["ntp"]] if self.settings["ntp"] else []
-        hosts.extend(POOL)
-        if self.wifi:
-            hosts.append(self.wifi.station.ifconfig()[2])  # many routers tell the time
         try:
-            return await ask_any(hosts)
+            return await ask_hosts(self.settings, self.wifi)
         finally:
             forget("kit.net.ntp")
 

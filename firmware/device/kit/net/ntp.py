@@ -60,8 +60,12 @@ async def ask(host, port=123):
         line.close()
 
 
-async def ask_any(hosts):
+async def ask_hosts(settings, wifi=None):
     """Unix time [ms] of the first server that answers; NoTime if none does."""
+    hosts = [settings["ntp"]] if settings["ntp"] else []
+    hosts.extend(POOL)
+    if wifi:
+        hosts.append(wifi.station.ifconfig()[2])  # many routers tell the time
     for host in hosts:
         try:
             return await ask(host)

@@ -99,7 +99,7 @@ class Uplink:
             self._open, settings["device"], self._on_message, settings["device"] if settings["mqtt_password"] else "",
             settings["mqtt_password"], now_ms=self._clock.uptime_ms,
         )  # fmt: skip
-        offline = json.dumps({"online": False, "fw": FIRMWARE})
+        offline = json.dumps({"online": False, "fw": FIRMWARE, "update": self._status()["update"]})
         await client.connect(self._topic + "status", offline)
         reader = asyncio.create_task(self._read(client))
         try:

@@ -26,10 +26,10 @@ async def install(url, version, running, board, open_):
     address = Address(url)
     state = slots.load()
     if state.get("phase") == "trial":
-        raise OSError("another version is on trial")
+        raise OSError("busy")
     moduli = slots.keys()
     if not moduli:
-        raise Refused("no key on this kit")
+        raise Refused("no_key")
     try:
         signature, found = bytearray(), hashlib.sha256()
         await _take(open_, address, "manifest.sig", verify.KEY_BYTES, signature.extend)
@@ -37,10 +37,10 @@ async def install(url, version, running, board, open_):
             await _take(open_, address, slots.MANIFEST, verify.MAX_MANIFEST, lambda p: (found.update(p), file.write(p)))
         digest = found.digest()
         if not verify.is_signed(digest, signature, moduli):
-            raise Refused("bad signature")
+            raise Refused("bad_signature")
         head = verify.check(_NEW)
         if head["version"] != version:
-            raise Refused("version %s is there, not %s" % (head["version"], version))
+            raise Refused("other_version: " + head["version"])
         reason = verify.refusal(head, running, state, board)
         if reason:
             raise Refused(reason)
@@ -61,7 +61,7 @@ async def _take(open_, address, name, limit, take):
     try:
         await download.open(open_, address, name)
         if download.length > limit:
-            raise Refused(name + " is too long")
+            raise Refused("too_long: " + name)
         view = memoryview(bytearray(256))
         while download.length:
             n = await download.read(view)
@@ -76,7 +76,7 @@ async def _fill(state, size, digest, open_, address):
     flash = os.statvfs("/")
     need = sum([length // flash[0] + 1 for _, length, _ in verify.files(_NEW)]) + _FOLDERS + _SPARE
     if flash[3] + slots.blocks(slot, flash[0]) < need:
-        raise Refused("no room: %d kB are needed" % (need * flash[0] // 1024))
+        raise Refused("no_room: %d kB needed" % (need * flash[0] // 1024))
     slots.begin(state, digest)
     start = await _whole(slot)
     download = Download()
@@ -93,7 +93,7 @@ async def _fill(state, size, digest, open_, address):
     # What is on flash counts, not what came.
     for name, length, want in verify.files(_NEW):
         if not verify.is_file(slot + "/" + name, length, want):
-            raise OSError("%s is damaged on flash" % name)
+            raise OSError("flash: " + name)
         await asyncio.sleep_ms(0)
     os.rename(_NEW, slot + "/" + slots.MANIFEST)
 
@@ -124,9 +124,9 @@ async def _file(download, slot, name, length, want):
         while left:
             n = await download.read(view[: min(left, 512)])
             if not n:
-                raise Refused("files.bin is cut short")
+                raise Refused("cut_short: files.bin")
             found.update(view[:n])
             file.write(view[:n])
             left -= n
     if hexlify(found.digest()).decode() != want:
-        raise Refused("wrong hash of " + name)
+        raise Refused("wrong_hash: " + name)

@@ -27,7 +27,7 @@ class Address:
         # Nothing that could end the line of a request, or hide who is asked.
         sound = scheme in ("http", "https") and self.host and len(url) <= 512
         if not sound or any(not "!" <= c <= "~" or c in "@#?\\" for c in url) or not (port or "1").isdigit():
-            raise Refused("no address: " + url[:40])
+            raise Refused("address: " + url[:40])
         self.port = int(port) if port else 443 if self.tls else 80
 
 
@@ -50,13 +50,13 @@ class Download:
         await asyncio.wait_for(self._writer.drain(), _WAIT_S)
         status, length, beginning = await self._head()
         if status >= 500 or status in (408, 429):
-            raise OSError("HTTP %d for %s" % (status, name))
+            raise OSError("http: %d for %s" % (status, name))
         if status not in (200, 206) or length is None or (status == 206 and beginning != start):
-            raise Refused("HTTP %d for %s" % (status, name) if length is not None else "no length of " + name)
+            raise Refused("http: %d for %s" % (status, name) if status != 200 else "no_length: " + name)
         self.length = length
         if status == 200 and start:  # a server that knows no ranges
             if start > length:
-                raise Refused(name + " is cut short")
+                raise Refused("cut_short: " + name)
             skipped = memoryview(bytearray(256))
             while start:
                 start -= await self.read(skipped[: min(256, start)])
@@ -65,7 +65,7 @@ class Download:
         line = await self._line()
         words = line.split()
         if not line.startswith("HTTP/1.") or len(words) < 2 or not words[1].isdigit():
-            raise OSError("no HTTP")
+            raise OSError("no_http")
         length = beginning = None
         for _ in range(_MAX_LINES):
             line = await self._line()
@@ -78,7 +78,7 @@ class Download:
             elif key == "content-range" and value.startswith("bytes "):
                 first = value[6:].partition("-")[0]
                 beginning = int(first) if first.isdigit() else None
-        raise OSError("no end of headers")
+        raise OSError("no_http")
 
     async def _line(self):
         line = bytearray()
@@ -97,7 +97,7 @@ class Download:
         self._n = await asyncio.wait_for(self._reader.readinto(self._buffer), _WAIT_S) or 0
         self._at = 0
         if not self._n:
-            raise OSError("the connection ended early")
+            raise OSError("cut_off")
 
     async def read(self, into):
         """Fills as much of a buffer as there is at once, at least a byte; returns how much. 0 at the end."""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Carries out a command: {"v":1,"update":{"version":"0.2.0","url":"https://.../","percent":20,"at":1767225600}}.
 
-A command is not signed, as it can do no harm: it only says where a signed release lies. Without "update" it takes
-back an order that still waits. A board with PSRAM downloads while it measures. One without has no room for that beside
-the application: it starts again, and `early.py` downloads before the application is imported.
+A command is not signed, as it can do no harm: it only says where a signed release lies, and so many orders a day are
+too many, as each may cost wear of the flash. Without "update" it takes back an order that still waits. A board with
+PSRAM downloads while it measures. One without has no room for that beside the application: it starts again, and
+`early.py` downloads before the application is imported.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ _ROOMY = const(64_000)  # bytes free beside the application
 _AGAIN_S = const(60)  # after a download that was cut; then twice that, ...
 _LONGEST_AGAIN_S = const(3600)
 _LOOK_S = const(10)
+_MOST = const(8)  # orders that are begun in a day of UTC
+_MOST_OF_ONE = const(4)  # of them for the same version
 
 
 async def obey(updates):
@@ -51,31 +54,49 @@ def _is_answered(updates, order, version):
 
 async def _carry_out(updates, order, version, url, percent):
     if not takes_part(updates.settings["device"], version, percent):
-        updates.tell("pending", version, "not among the first %d %%" % percent)
+        updates.tell("pending", version, "share: %d %%" % percent)
         return
     gc.collect()
     roomy = gc.mem_free() > _ROOMY
     wait = _AGAIN_S if roomy else _LONGEST_AGAIN_S
-    again = bool(updates.result) and updates.result[1] == version and updates.result[2].startswith("will try")
-    while True:
-        if again and not await _waited(updates, order, wait):
+    told = updates.result or ("", "", "")
+    again = tuple(told[:2]) == ("pending", version) and not told[2].startswith("share")
+    if again and not await _waited(updates, order, wait):
+        return
+    while not _counted(updates, version):
+        updates.tell("refused", version, "limit")
+        if not await _waited(updates, order, _LONGEST_AGAIN_S):
             return
-        again = True
+    while True:
         updates.tell("pending", version, "downloading")
         await asyncio.sleep(3)  # the status goes out
         if not roomy:
             _write(order)
             break
-        try:
-            if await _install(updates, order, version, url):
-                break
+        result = await _install(updates, order, version, url)
+        if not result:
+            break
+        updates.tell(*result)
+        if result[0] == "refused" or not await _waited(updates, order, wait):
             return
-        except (OSError, EOFError, asyncio.TimeoutError, MemoryError, ValueError) as error:  # of a certificate
-            updates.tell("pending", version, "will try again: %s" % (str(error) or "no answer"))
         wait = min(wait * 2, _LONGEST_AGAIN_S)
     updates.tell("pending", version, "restarting")
     await asyncio.sleep(3)
     restart(updates)
+
+
+def _counted(updates, version):
+    """Counts an order that is begun, also over starts; False if there were too many today. Days are of UTC."""
+    state = slots.load()
+    day, *begun = state.get("orders") or [0]
+    now = updates.clock.unix_ms(updates.clock.uptime_ms())
+    if now is not None and now // 86_400_000 != day:
+        day, begun = now // 86_400_000, []
+    if len(begun) >= _MOST or begun.count(version) >= _MOST_OF_ONE:
+        return False
+    state["orders"] = [day] + begun + [version]
+    slots.save(state)
+    return True
 
 
 async def _waited(updates, order, seconds):
@@ -96,10 +117,7 @@ def _write(order):
 async def _install(updates, order, version, url):
     from kit.ota.early import attempt
 
-    result = await attempt(order, version, url, updates.open_)
-    if result:
-        updates.tell(*result)
-    return not result
+    return await attempt(order, version, url, updates.open_)
 
 
 def read(payload):
@@ -107,7 +125,8 @@ def read(payload):
     try:
         update = json.loads(payload)["update"]
         version, url, percent = update["version"], update["url"], update["percent"]
-    except (ValueError, KeyError, TypeError):
+        slots.numbers(version)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    sound = payload[-1:] == b"}" and isinstance(version, str) and isinstance(url, str) and type(percent) is int
-    return (version[:20], url, percent) if sound else None
+    sound = payload[-1:] == b"}" and isinstance(url, str) and type(percent) is int
+    return (version, url, percent) if sound else None

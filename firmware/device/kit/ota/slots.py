@@ -4,8 +4,9 @@
 Its keys: `active` and `previous` slot ("", "/a" or "/b"; no previous one is null), `phase` of the active one (trial,
 probation, settled), `tries` (starts on trial, bad ends on probation), `version`, `floor` (nothing older is taken any
 more), `failed` (versions that were rolled back), `why` (what the last crash was), `building` (hash of the manifest
-whose files are being put into the other slot), `answered` (an order that was refused), `result` (how the last update
-ended: outcome, version, reason).
+whose files are being put into the other slot), `answered` (an order that was refused), `orders` (a day, and the
+versions ordered on it), `fallbacks` (how often boot.py went back), `result` (how the last update ended: outcome,
+version, reason).
 It is written beside the old one and renamed: a power cut leaves the one or the other.
 """
 

@@ -26,7 +26,7 @@ async def prove(updates, watchdog=None):
             slots.confirm(state)
             updates.tell(*state["result"])
         elif phase == "trial" and uptime > _TRIAL_MS:
-            state["why"] = "no acknowledgement in 8 hours"
+            state["why"] = "no_ack: in 8 hours"
             slots.save(state)
             restart(updates)
         elif phase == "probation" and uptime > _PROBATION_MS:

@@ -27,7 +27,7 @@ _ARCHS = ("", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp",
 
 
 class Refused(Exception):
-    """A release that is not taken; the message is the reason, for people."""
+    """A release that is not taken. The message is a code and perhaps ": " and more; docs/reference/firmware.md."""
 
 
 def is_signed(digest, signature, moduli):
@@ -120,17 +120,17 @@ def refusal(head, running, state, board):
     """Why a release with a sound manifest is not for this kit now, or None."""
     version = head["version"]
     if version in state.get("failed", ()):
-        return "it was rolled back here before"
+        return "failed_before"
     floor = max(numbers(running), numbers(state.get("floor") or running))
     if numbers(version) <= floor:
-        return "older than, or the same as, %d.%d.%d" % floor
+        return "older: not newer than %d.%d.%d" % floor
     if head["board"] != board:
-        return "for the board %s, this is %s" % (head["board"], board)
+        return "other_board: for " + head["board"]
     arch = _ARCHS[min(getattr(sys.implementation, "_mpy", 0) >> 10, len(_ARCHS) - 1)]
     if head["arch"] not in ("any", arch):
-        return "for the architecture %s, this is %s" % (head["arch"], arch)
+        return "other_arch: for %s, not %s" % (head["arch"], arch)
     if numbers(head["runtime"] + ".0")[:2] > sys.implementation[1][:2]:
-        return "it needs MicroPython %s" % head["runtime"]
+        return "old_runtime: needs " + head["runtime"]
     return None
 
 

@@ -13,6 +13,7 @@ class Updates:
     """Lives in the application. Tests may give `open_(host, port, tls)`, which opens streams, and `reset`."""
 
     open_ = reset = result = task = None
+    fallbacks = 0  # how often a version was rolled back
     waiting = b""  # the order that came last
 
     def __init__(self, settings, uplink, clock):
@@ -25,10 +26,11 @@ class Updates:
             with open("/slot.json") as file:
                 state = json.load(file)
             self.result = state.get("result")  # outcome, version, reason
+            self.fallbacks = state.get("fallbacks", 0)
         except (OSError, ValueError, AttributeError):
             return  # nothing was ever updated, or nobody knows what
         if state.get("phase") == "trial":
-            self.result = "pending", state.get("version"), "on trial"
+            self.result = "pending", state.get("version"), "trial"
         if watchdog or state.get("phase") in ("trial", "probation"):
             from kit.ota.trial import prove
 
@@ -36,7 +38,10 @@ class Updates:
 
     def status(self):
         """What the status message says about updates."""
-        return self.result and {"state": self.result[0], "version": self.result[1], "reason": self.result[2]}
+        if not self.result:
+            return None
+        state, version, reason = self.result
+        return {"state": state, "version": version, "reason": reason, "fallbacks": self.fallbacks}
 
     def order(self, payload):
         """A command has come, perhaps the same one again."""
