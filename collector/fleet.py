@@ -26,10 +26,61 @@ _STATUS = re.compile(r"citimeasure/v1/([a-z0-9-]{6,32})/status")
 _CONNECT_S = 10.0
 _QUIET_S = 0.5  # retained messages come in one go: after so much silence there are no more
 
+# Codes that a kit's reasons begin with, in words; docs/reference/firmware.md lists them by outcome.
+REASONS = {
+    "share": "not among the first kits that may take it",
+    "downloading": "it downloads now",
+    "restarting": "it starts again",
+    "trial": "on trial, until the collector acknowledges a reading",
+    "busy": "another version is on trial; it tries again",
+    "no_answer": "the web server does not answer; it tries again",
+    "cut_off": "the line was cut; it goes on where it was",
+    "no_http": "what answers there is no web server; it tries again",
+    "certificate": "the web server's certificate is not right; it tries again",
+    "no_root": "there is no root certificate on the kit to check the web server with",
+    "tls": "no TLS connection with the web server; it tries again",
+    "memory": "not enough memory at that moment; it tries again",
+    "flash": "the flash does not take it; it tries again",
+    "http": "the web server has no such file, or has trouble",
+    "limit": "too many orders on one day; it looks again tomorrow",
+    "no_key": "the kit has no key to check a release with",
+    "bad_signature": "the release is not signed with a key of this kit",
+    "manifest": "the release's manifest is damaged",
+    "other_version": "another version than the ordered one lies there",
+    "older": "it is not newer than what the kit has",
+    "failed_before": "the kit rolled it back before; give it a higher number",
+    "other_board": "it is for another model of kit",
+    "other_arch": "it is for another processor",
+    "old_runtime": "it needs a newer MicroPython",
+    "address": "the order names no sound address",
+    "no_length": "the web server does not say how long a file is",
+    "too_long": "a file is longer than it may be",
+    "cut_short": "a file on the web server is cut short",
+    "wrong_hash": "a file is not what the manifest says",
+    "no_room": "there is no room for it on the flash",
+    "hung": "it hung, and the watchdog started the kit again",
+    "crashed": "it crashed",
+    "no_ack": "it did not get an acknowledgement",
+}
+
+
+def in_words(reason: str) -> str:
+    """A kit's reason for people; one that nobody knows stays as it is.
+
+    >>> in_words("older: not newer than 0.2.0")
+    'it is not newer than what the kit has (not newer than 0.2.0)'
+    """
+    code, _, more = reason.partition(": ")
+    words = REASONS.get(code, "")
+    return f"{words} ({more})" if words and more else words or reason
+
 
 @dataclass(frozen=True)
 class Status:
-    """What a kit said last. `update` is how its last update went: pending, confirmed, rolled back or refused."""
+    """What a kit said last. `update` is how its last update went: pending, confirmed, rolled back or refused.
+
+    `reason` begins with one of REASONS; `fallbacks` is how often the kit went back to the version before.
+    """
 
     online: bool
     fw: str
@@ -38,6 +89,7 @@ class Status:
     update: str
     version: str
     reason: str
+    fallbacks: int | None
 
 
 def parse_status(payload: bytes) -> Status | None:
@@ -58,6 +110,7 @@ def parse_status(payload: bytes) -> Status | None:
         update=_text(told.get("state")),
         version=_text(told.get("version")),
         reason=_text(told.get("reason")),
+        fallbacks=_number(told.get("fallbacks")),
     )
 
 

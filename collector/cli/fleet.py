@@ -13,6 +13,7 @@ import click
 
 from collector.cli.options import emit, need_folder, output_option, with_settings
 from collector.errors import DataError, NetworkError, NothingFound, UsageError
+from collector.moments import iso
 from collector.settings import Settings
 
 if TYPE_CHECKING:
@@ -160,16 +161,20 @@ def withdraw(settings: Settings, devices: tuple[str, ...], yes: bool) -> None:
 @click.option("--failed", is_flag=True, help="Only kits whose update was refused or rolled back.")
 @output_option
 def status(settings: Settings, failed: bool, output: str) -> None:
-    """Show which version each kit runs, and how its last update went.
+    """Show which version each kit runs, when it was last seen, and how its last update went.
+
+    A kit was last seen at the end of the newest reading that was taken from it; fallbacks counts how often it went
+    back to the version before.
 
     \b
     citimeasure fleet status --failed
     """
-    from collector.fleet import Fleet
+    from collector.fleet import Fleet, in_words
 
     need_folder(settings)
     with Fleet(settings) as kits:
         statuses = kits.statuses()
+    readings = _last_readings(settings)
     rows = []
     for device in sorted({*statuses, *_registered(settings)}):
         one = statuses.get(device)
@@ -179,15 +184,30 @@ def status(settings: Settings, failed: bool, output: str) -> None:
             {
                 "device": device,
                 "online": one.online if one else None,
+                "last seen": iso(readings[device]) if device in readings else None,
                 "version": one.fw if one else None,
                 "update": one.update or None if one else None,
                 "to": one.version or None if one else None,
-                "reason": one.reason or None if one else None,
+                "fallbacks": one.fallbacks if one else None,
+                "code": one.reason.partition(":")[0] or None if one else None,
+                "reason": in_words(one.reason) or None if one else None,
                 "queued": one.queued if one else None,
             }
         )
     notes = [] if rows else ["No kit has a failed update." if failed else "No kit is registered or has said anything."]
     emit(rows, output, notes=notes)
+
+
+def _last_readings(settings: Settings) -> dict[str, int]:
+    from collector.ingest.spool import FILE, Spool
+
+    if not (settings.folder / FILE).exists():
+        return {}
+    spool = Spool(settings.folder)
+    try:
+        return spool.newest_of_all()
+    finally:
+        spool.close()
 
 
 def _registered(settings: Settings) -> list[str]:

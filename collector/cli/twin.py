@@ -18,7 +18,7 @@ from collector.cli.options import with_settings
 from collector.errors import SettingError
 from collector.settings import Settings
 
-_CAUSES = {1: "power", 2: "reset", 5: "soft reset"}
+_CAUSES = {1: "power", 2: "reset", 3: "watchdog", 5: "soft reset"}
 
 
 @click.command()

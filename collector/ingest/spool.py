@@ -192,6 +192,10 @@ class Spool:
             self.db.execute("INSERT INTO seen (t, device, boot, seq) VALUES (?, ?, ?, ?)", key)
         return None if row is None else (int(row[0]), int(row[1]))
 
+    def newest_of_all(self) -> dict[str, int]:
+        """The time of the newest reading of each device that ever sent one, to a minute."""
+        return dict(self.db.execute("SELECT id, newest FROM device WHERE newest > 0"))
+
     def latest(self) -> int:
         """When the latest message came, by the clock of that time [ms since 1970]; 0 if there is none."""
         query = "SELECT max(received) FROM (SELECT received FROM message ORDER BY id DESC LIMIT 1000)"

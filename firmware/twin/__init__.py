@@ -32,7 +32,7 @@ NETWORKS = {"twin-home": "twin-password", "twin-open": "", "Café Zoë": "déjà
 
 # Exit codes of the board by which it asks to be started again (board/machine.py), and what then caused the reset.
 _SOFT, _SOFT_RAW, _HARD = 42, 43, 44
-_CAUSE = {_SOFT: 5, _SOFT_RAW: 5, _HARD: 2}
+_CAUSE = {_SOFT: 5, _SOFT_RAW: 5, _HARD: 2, -signal.SIGALRM: 3}  # the last is the watchdog's
 _POWER_ON = 1
 _CRASHED_S = 1.0  # pause after an end that nobody asked for
 _CRASHES = 2  # of those at once after the start, until the twin gives up
@@ -187,4 +187,5 @@ def _prepare(slave: int) -> None:
 def _take_terminal() -> None:
     """In the new process: the line is its controlling terminal, which signals come from."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)

@@ -37,8 +37,8 @@ def test_a_status_of_any_kind_is_read_or_left(payload):
 
 def test_a_status_is_read():
     told = {"online": True, "fw": "0.2.0", "uptime": 5, "queued": 0}
-    told["update"] = {"state": "rolled back", "version": "0.3.0", "reason": "\x1b[31mhung"}
-    assert parse_status(json.dumps(told).encode()) == Status(True, "0.2.0", 5, 0, "rolled back", "0.3.0", "[31mhung")
+    told["update"] = {"state": "rolled back", "version": "0.3.0", "reason": "\x1b[31mhung", "fallbacks": 2}
+    assert parse_status(json.dumps(told).encode()) == Status(True, "0.2.0", 5, 0, "rolled back", "0.3.0", "[31mhung", 2)
     assert parse_status(b"[" * 100000) is None
 
 
@@ -54,7 +54,7 @@ def street(tmp_path, mosquitto):
     told = {
         "online": False,
         "fw": "0.1.0",
-        "update": {"state": "refused", "version": "0.2.0", "reason": "bad signature"},
+        "update": {"state": "refused", "version": "0.2.0", "reason": "bad_signature", "fallbacks": 0},
     }
     for device in ("kit-failed", "kit-unknown"):
         said = told if device == "kit-failed" else {"online": True, "fw": "0.1.0", "update": None}
@@ -73,7 +73,9 @@ def test_the_status_of_a_fleet(street):
         ("kit-unknown", True, "0.1.0", None),
     ]
     failed = citimeasure("fleet", "status", "--failed", *street, "-o", "csv").stdout.splitlines()
-    assert failed[1:] == ["kit-failed,false,0.1.0,refused,0.2.0,bad signature,"]
+    assert failed[1:] == [
+        "kit-failed,false,,0.1.0,refused,0.2.0,0,bad_signature,the release is not signed with a key of this kit,"
+    ]
     assert "kit-silent" in citimeasure("fleet", "status", *street).stdout
 
 

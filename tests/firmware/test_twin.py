@@ -138,3 +138,14 @@ def test_wrong_wishes_end_in_a_sentence(tmp_path):
     assert done.returncode == 5 and "The board does not start" in done.stderr
     assert "There is no sensor 'BME'" in fails(2, "--without", "BME")
     assert "goes with --run" in fails(2, "--device", "kit-aaa")
+
+
+def test_the_watchdog_bites_a_program_that_stands_still(tmp_path):
+    flash = tmp_path / "flash"
+    flash.mkdir()
+    program = "import machine\nprint('cause', machine.reset_cause())\n"
+    program += "if machine.reset_cause() != machine.WDT_RESET:\n  machine.WDT(timeout=1000)\n  while True: pass\n"
+    (flash / "main.py").write_text(program)
+    with RunningTwin(flash, "--keep") as twin:
+        wait_until(lambda: "start: watchdog" in twin.log, 60, "the bite")
+        assert twin.mpremote("resume", "exec", "print(machine.reset_cause())") == "3\n"

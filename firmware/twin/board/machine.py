@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
 """In place of a board's `machine`: an I2C bus with simulated sensors, pins that hold what they were told, resets.
 
-The watchdog never bites, and the serial ports are silent. MicroPython.
+The watchdog bites even a program that stands still: the computer's kernel ends it with a signal, by which the host
+knows why. The serial ports are silent. MicroPython.
 """
 
 import io
 import os
 import time
+
+import ffi
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 # Exit codes by which the host knows what to start again.
@@ -135,11 +138,16 @@ class UART:
 
 
 class WDT:
+    """Like machine.WDT, in whole seconds; as on an ESP32 nothing stops it but a reset."""
+
+    _alarm = ffi.open(None).func("I", "alarm", "I")
+
     def __init__(self, id=0, timeout=5000):
-        pass
+        self._seconds = -(-timeout // 1000)
+        self.feed()
 
     def feed(self):
-        pass
+        self._alarm(self._seconds)
 
 
 class RTC:
