@@ -40,10 +40,10 @@ def web(folder):
 
 
 @contextlib.contextmanager
-def on(kit, cause, ago):
-    """The kit as a process on real sockets, ten times as fast, in 80 kB and what the simulation takes."""
-    path = kit.options(36000, speed=10, ago=ago, cause=cause)
-    command = board.start_command("boot_kit", path, heap=f"{80 + SIMULATION}k")
+def on(kit, cause, ago, heap=f"{80 + SIMULATION}k", speed=10):
+    """The kit as a process on real sockets, some times as fast, in 80 kB and what the simulation takes."""
+    path = kit.options(36000, speed=speed, ago=ago, cause=cause)
+    command = board.start_command("boot_kit", path, heap=heap)
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=board.environment()
     )

@@ -94,10 +94,13 @@ class Download:
                 line.append(byte)
 
     async def _fill(self):
-        self._n = await asyncio.wait_for(self._reader.readinto(self._buffer), _WAIT_S) or 0
-        self._at = 0
-        if not self._n:
+        self._at = self._n = 0
+        n = None
+        while n is None:  # TLS has read something that was for itself, as a session's ticket
+            n = await asyncio.wait_for(self._reader.readinto(self._buffer), _WAIT_S)
+        if not n:
             raise OSError("cut_off")
+        self._n = n
 
     async def read(self, into):
         """Fills as much of a buffer as there is at once, at least a byte; returns how much. 0 at the end."""
