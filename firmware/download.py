@@ -17,6 +17,7 @@ from firmware.errors import ToolError
 _TRIES = 5
 _WAIT_S = 60
 _PIECE = 64 * 1024  # bytes
+_NOT_THAT_LONG = 416  # "Range Not Satisfiable"
 _WORTH_ANOTHER_TRY = (408, 429, 500, 502, 503, 504)
 
 
@@ -34,7 +35,9 @@ def download(
             cause = "it was cut off again and again"
         except urllib.error.HTTPError as error:
             cause = str(error)
-            if error.code not in _WORTH_ANOTHER_TRY:
+            if error.code == _NOT_THAT_LONG:
+                have.clear()  # another file lies there than the one that was begun
+            elif error.code not in _WORTH_ANOTHER_TRY:
                 break
         except (OSError, http.client.HTTPException, ValueError) as error:
             cause = str(error) or type(error).__name__
@@ -45,8 +48,12 @@ def _go_on(address: str, have: bytearray, most: int, report: Callable[[int], Non
     """One more try, behind the bytes that are here; whether the file is whole then."""
     headers = {"Range": f"bytes={len(have)}-"} if have else {}
     with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=_WAIT_S) as answer:
+        if address.startswith("https:") and not answer.url.startswith("https:"):
+            raise ToolError(f"{address} leads to {answer.url}, without TLS.", "Nobody could say whose file that is.")
         if not (answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {len(have)}-")):
-            have.clear()  # a server that begins anew
+            have.clear()  # a server that begins anew,
+            if answer.status == 206:
+                return False  # or gives another part than the one that was asked for
         length = answer.headers.get("Content-Length")
         end = len(have) + int(length) if length is not None else None
         if end is not None and end > most:

@@ -61,7 +61,10 @@ def read(path: Path) -> list[Pin]:
         return []
     except (OSError, ValueError) as error:
         raise ToolError(f"{path} cannot be read: {error}.") from error
-    head, *rows = csv.reader(lines) if lines else [columns]
+    try:
+        head, *rows = csv.reader(lines) if lines else [columns]
+    except csv.Error:
+        head, rows = [], []
     pins = [Pin(*row) for row in rows if len(row) == len(columns)]
     if head != columns or len(pins) != len(rows) or not all(map(_is_sound, pins)):
         raise ToolError(
@@ -102,4 +105,5 @@ def add(path: Path, one: Pin) -> None:
         part.write_text(text.getvalue(), encoding="utf-8")
         part.replace(path)
     except OSError as error:
+        part.unlink(missing_ok=True)
         raise ToolError(f"{path} cannot be written: {error.strerror}.", "Name another file with --pin.") from error

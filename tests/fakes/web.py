@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A web server on 127.0.0.1 that gives the files of a folder, with TLS or without, well or in one of many bad ways.
 
-Tests change `fault` and `certificate` while it runs; `asked` are the requests that came: (file, first byte, status).
+Tests change `fault`, `certificate` and `location` (of redirects) while it runs; `asked` are the requests that came:
+(file, first byte, status).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Web(ThreadingHTTPServer):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
-        self.folder, self.fault = folder, ""
+        self.folder, self.fault, self.location = folder, "", "/elsewhere"
         self.certificate: ssl.SSLContext | None = None
         self.asked: list[tuple[str, int, int]] = []
         self.stopping = threading.Event()
@@ -64,11 +65,14 @@ class _Answer(BaseHTTPRequestHandler):
             self.server.stopping.wait(60)
             return
         if fault.isdigit() or not path.is_file():
-            self._head(int(fault or 404), start, {"Content-Length": 0, "Location": "/elsewhere"})
+            self._head(int(fault or 404), start, {"Content-Length": 0, "Location": self.server.location})
             return
         body = path.read_bytes()
         head: dict[str, object] = {}
         status = 200
+        if start > len(body):
+            self._head(416, start, {"Content-Length": 0})
+            return
         if start and fault != "no ranges":
             status = 206
             first = start + (fault == "other ranges")
