@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The page about the firmware lists all that a kit can be told, and all that it tells."""
 
+import ast
 import json
 import re
 
 import pytest
 
+from collector import fleet
 from tests.docs.test_kit_examples import ROOT, firmware_config
 from tests.firmware import board
 
@@ -71,6 +73,44 @@ def test_every_field_of_the_status_is_listed(tmp_path):
     status = json.loads(board.run(STATUS, tmp_path, heap="128k").splitlines()[-1])
     assert table("status") == status.keys()
     assert status["state"] == "ok" and status["online"] is True
+
+
+def first_words(node):
+    """The beginnings of the texts that an expression may be."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return {node.value.partition(":")[0]}
+    parts = {
+        ast.BinOp: lambda: [node.left],
+        ast.Subscript: lambda: [node.value],
+        ast.IfExp: lambda: [node.body, node.orelse],
+        ast.BoolOp: lambda: node.values,
+    }
+    return set().union(*map(first_words, parts.get(type(node), list)()))
+
+
+def told_by(path):
+    """Codes in a file of the kit: of what it raises, tells and notes about an update."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Refused", "OSError") and node.args:
+            found |= first_words(node.args[0])
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "tell" and len(node.args) == 3:
+            found |= first_words(node.args[2])
+        elif isinstance(node, ast.FunctionDef) and node.name in ("refusal", "_cause"):
+            found |= set().union(*(first_words(one.value) for one in ast.walk(node) if isinstance(one, ast.Return)))
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("reason", "state['why']", "word"):
+            found |= first_words(node.value)
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("self.result", "state['result']"):
+            found |= first_words(getattr(node.value, "elts", [node.value])[-1])
+    return found
+
+
+def test_every_code_of_an_update_is_listed_and_has_words():
+    device = ROOT / "firmware/device"
+    paths = [*(device / "kit/ota").glob("*.py"), device / "boot.py", device / "main.py", device / "kit/net/tls.py"]
+    codes = set().union(*map(told_by, paths)) - {""}
+    assert len(codes) > 30 and codes == fleet.REASONS.keys()
+    assert table("updates") == codes
 
 
 @pytest.mark.parametrize("name", ["readings", "ack", "status", "command"])
