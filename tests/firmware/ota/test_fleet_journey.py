@@ -1,42 +1,26 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The whole way of an update: a signed release on a real web server, an order over a real mosquitto, a kit on the real
-MicroPython with 80 kB of heap, and the real collector, whose acknowledgement confirms the new version."""
+"""The whole way of an update: a signed release on a real web server with TLS, an order over a real mosquitto, a kit on
+the real MicroPython with 80 kB of heap, and the real collector, whose acknowledgement confirms the new version."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import http.server
 import json
 import os
+import ssl
 import subprocess
-import threading
 
 import pytest
 
+from collector import certificates
 from collector.registry import Registry
 from collector.settings import Settings
+from tests.fakes.web import web
 from tests.firmware import board
 from tests.firmware.ota import kits
 from tests.journeys.collecting import Collector, citimeasure, wait_until
 
 SIMULATION = 21  # kB of heap; the kit itself measures it
-
-
-@contextlib.contextmanager
-def web(folder):
-    """A web server that gives the files of a folder; yields its address."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
-        thread.join()
 
 
 @contextlib.contextmanager
@@ -72,19 +56,25 @@ def test_an_order_reaches_a_kit_which_confirms_it(tmp_path, mosquitto):
     kits.release(tmp_path, "0.2.0")
     kit = kits.Kit(tmp_path, host=mosquitto.host, port=mosquitto.port, interval=10)
     options = ("--folder", folder, "--broker", mosquitto.url)
+    root = tmp_path / "certs" / certificates.ROOT
+    certificates.make(root.parent, ["localhost"])
+    (kit.flash / "cfg/roots").mkdir()
+    (kit.flash / "cfg/roots/root.crt").write_bytes(root.read_bytes())
 
     def seen():
         told = json.loads(citimeasure("fleet", "status", *options, "-o", "json").stdout)
         return {row["device"]: row for row in told}
 
-    with web(tmp_path) as url, Collector(folder, "--broker", mosquitto.url):
+    with web(tmp_path) as server, Collector(folder, "--broker", mosquitto.url):
+        server.certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.certificate.load_cert_chain(root.parent / certificates.SERVER, root.parent / certificates.SERVER_KEY)
         with on(kit, "power", 7200) as process:
             wait_until(lambda: seen()[kits.DEVICE]["online"], 30, "the kit's first word")
             assert seen()[kits.DEVICE]["version"] == "0.1.0" and seen()["kit-that-is-off"]["online"] is None
-            order = ("fleet", "update", f"{url}release-0.2.0/", "--keys", kits.keys(), *options)
-            dry = citimeasure(*order, "--percent", 100, "--dry-run")
+            order = ("fleet", "update", f"{server.url}release-0.2.0/", "--keys", kits.keys(), *options)
+            dry = citimeasure(*order, "--percent", 100, "--dry-run", SSL_CERT_FILE=str(root))
             assert "Would order version 0.2.0 for 2 of 2 kits" in dry.stderr
-            citimeasure(*order, "--yes")
+            citimeasure(*order, "--yes", SSL_CERT_FILE=str(root))
             ended(process)
         # A board with so little memory downloads before it measures.
         assert seen()[kits.DEVICE]["version"] == "0.1.0" and "update.json" in os.listdir(kit.flash)
@@ -115,7 +105,8 @@ def test_what_no_kit_would_take_is_not_ordered(tmp_path, mosquitto):
         assert done.returncode
         return done.returncode, done.stderr
 
-    with web(tmp_path) as url:
+    with web(tmp_path) as server:
+        url = server.url
         assert refusal(f"{url}nothing/")[0] == 6
         assert refusal("kits.example.org")[0] == 2
         assert refusal(f"{url}{release.name}", "--device", "kit-unknown")[0] == 4
