@@ -9,6 +9,7 @@ nothing, and the next try goes on with the copy.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -43,14 +44,22 @@ class Kept:
     def save(self, data: bytes) -> None:
         """Makes the copy, whole or not at all; data that hold no files are refused first."""
         files(data)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            part.unlink(missing_ok=True)
+            with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self.path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)  # half of the passwords serve nobody
+            raise ToolError(
+                f"The kit's files cannot be saved in {self.path}: {error.strerror}. Nothing was written to the board.",
+                f"Make room for {len(data) >> 20} MB there, and begin again.",
+            ) from error
 
     def forget(self) -> None:
         """The board has it all again: no passwords stay here."""
