@@ -69,7 +69,7 @@ def run(watchdog=None):
     if "update.json" in os.listdir("/"):
         from kit.ota.early import update
 
-        asyncio.run(update(settings, Wifi(settings, state), watchdog))
+        asyncio.run(update(settings, Wifi(settings, state), watchdog or WDT(timeout=TIMEOUT_MS)))
         machine.reset()
     asyncio.run(_measure(settings, ready, state, watchdog))
 

@@ -66,3 +66,10 @@ def test_a_server_that_dawdles_does_not_keep_a_kit_from_measuring(tmp_path):
     # Later it tries again, and all is well.
     assert kit.boot(command=command("0.2.0")) == "reset"
     assert kit.boot(600) == "power" and kit.fw == "0.2.0"
+
+
+def test_a_download_that_hangs_the_whole_kit_ends_in_a_new_start_without_it(tmp_path):
+    kit = Kit(tmp_path)
+    assert kit.boot(heap=SMALL, command=command("0.2.0", url="http://tarpit/")) == "reset"
+    assert kit.boot() == "watchdog"
+    assert kit.boot(300, heap=SMALL) == "power" and kit.fw == "0.1.0"

@@ -263,6 +263,8 @@ else:
     async def open_connection(host, port, ssl=None, server_hostname=None):
         if host == "stranger":
             raise ValueError("The certificate is not correctly signed by the trusted CA")
+        if host == "tarpit":
+            Machine.hang()
         if host == "dated" and not zero - 86400 < Time.time() < zero + 86400:
             raise ValueError("The certificate validity starts in the future")
         if "crowd" in run:

@@ -104,6 +104,7 @@ async def update(settings, wifi, watchdog):
 
 
 async def _feed(watchdog):
-    while watchdog:
+    """Until all must be over: what hangs even so ends in a new start."""
+    for _ in range(0, 2 * _ALL_TRIES_MS, 10_000):
         watchdog.feed()
         await asyncio.sleep(10)
