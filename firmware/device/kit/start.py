@@ -69,8 +69,13 @@ def run(watchdog=None):
     if "update.json" in os.listdir("/"):
         from kit.ota.early import update
 
-        asyncio.run(update(settings, Wifi(settings, state), watchdog or WDT(timeout=TIMEOUT_MS)))
-        machine.reset()
+        try:
+            asyncio.run(update(settings, Wifi(settings, state), watchdog or WDT(timeout=TIMEOUT_MS)))
+            machine.reset()
+        except OSError as error:
+            if "update.json" not in os.listdir("/"):
+                raise
+            print("update:", error)  # the flash lets nobody remove it: measuring matters more
     asyncio.run(_measure(settings, ready, state, watchdog))
 
 

@@ -73,3 +73,12 @@ def test_a_download_that_hangs_the_whole_kit_ends_in_a_new_start_without_it(tmp_
     assert kit.boot(heap=SMALL, command=command("0.2.0", url="http://tarpit/")) == "reset"
     assert kit.boot() == "watchdog"
     assert kit.boot(300, heap=SMALL) == "power" and kit.fw == "0.1.0"
+
+
+def test_a_flash_that_takes_nothing_is_told_and_the_kit_measures_on(tmp_path):
+    kit = Kit(tmp_path)
+    (kit.flash / "slot.new").mkdir()  # nothing can be written there
+    assert kit.boot(600, command=command("0.2.0")) == "power"
+    assert kit.update[:2] == ("pending", "0.2.0") and str(kit.update[2]).startswith("flash: ")
+    (kit.flash / "update.json").mkdir()  # nobody can remove it
+    assert kit.boot(600) == "power" and kit.fw == "0.1.0"

@@ -34,7 +34,10 @@ async def obey(updates):
             update = read(order)
             # A retained order comes again and again, to those who have carried it out as well.
             if update and update[0] != FIRMWARE and not _is_answered(updates, order, update[0]):
-                await _carry_out(updates, order, *update)
+                try:
+                    await _carry_out(updates, order, *update)
+                except OSError as error:  # not even a note of it can be written
+                    updates.tell("pending", update[0], "flash: %d" % error.errno)
     finally:
         updates.done()
 
