@@ -66,7 +66,7 @@ async def _carry_out(updates, order, version, url, percent):
     again = tuple(told[:2]) == ("pending", version) and not told[2].startswith("share")
     if again and not await _waited(updates, order, wait):
         return
-    while not _counted(updates, version):
+    while not counted(updates, version):
         updates.tell("refused", version, "limit")
         if not await _waited(updates, order, _LONGEST_AGAIN_S):
             return
@@ -88,7 +88,7 @@ async def _carry_out(updates, order, version, url, percent):
     restart(updates)
 
 
-def _counted(updates, version):
+def counted(updates, version):
     """Counts an order that is begun, also over starts; False if there were too many today. Days are of UTC."""
     state = slots.load()
     day, *begun = state.get("orders") or [0]
