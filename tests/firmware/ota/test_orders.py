@@ -42,17 +42,21 @@ def test_an_order_that_came_too_often_is_looked_at_on_the_next_day(tmp_path):
     assert kit.fw == "0.2.0" and kit.update == ("confirmed", "0.2.0", "")
 
 
-@pytest.mark.parametrize("timeless", [False, True], ids=["time-server", "no-time-server"])
-def test_after_a_power_cut_the_chips_clock_is_set_before_a_certificate_is_judged(tmp_path, timeless):
+@pytest.mark.parametrize("known", ["by a time server", "by the last start", "by the order"])
+def test_after_a_power_cut_the_chips_clock_is_set_before_a_certificate_is_judged(tmp_path, known):
     kit = Kit(tmp_path)
     (kit.flash / "cfg/roots").mkdir()
     trustme.CA().cert_pem.write_to_path(kit.flash / "cfg/roots/root.pem")
-    order = command("0.2.0", url="https://dated/r/")
-    assert kit.boot(heap=SMALL, command=order) == "reset"
+    order, later = command("0.2.0", url="https://dated/r/"), 400 * 86400
+    assert kit.boot(heap=SMALL, command=order, later=later) == "reset"
     kit.shelf, kit.end = release(tmp_path, "0.2.0"), "power"
     assert (kit.flash / "update.json").exists()
-    assert kit.boot(timeless=timeless) == "reset"
-    assert kit.boot(600) == "power"
+    if known != "by the last start":
+        (kit.flash / "data/zeros").unlink()
+    if known != "by the order":
+        (kit.flash / "slot.json").unlink()
+    assert kit.boot(timeless=known != "by a time server", later=later) == "reset"
+    assert kit.boot(600, later=later) == "power"
     assert kit.fw == "0.2.0" and kit.update == ("confirmed", "0.2.0", "")
 
 

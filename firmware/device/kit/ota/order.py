@@ -66,6 +66,8 @@ async def _carry_out(updates, order, version, url, percent):
     again = tuple(told[:2]) == ("pending", version) and not told[2].startswith("share")
     if again and not await _waited(updates, order, wait):
         return
+    if not updates.clock.known:
+        await asyncio.sleep(_LOOK_S)  # right after a start it may come any moment
     while not counted(updates, version):
         updates.tell("refused", version, "limit")
         if not await _waited(updates, order, _LONGEST_AGAIN_S):
