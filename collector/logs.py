@@ -24,6 +24,8 @@ EVENTS = {
     "broker %s: connected; readings are taken": "broker_connected broker",
     "broker %s: connection lost (%s); trying again": "broker_lost broker error",
     "broker %s: %s; trying again within %.0f s": "broker_away broker error wait_s",
+    "broker: ALARM: %s Trying again within %.0f s. %s": "broker_refuses error wait_s hint",
+    "%s cannot be kept (%s); the name at the broker is another at each start": "name_not_kept file error",
     "broker: device=%s is let go: its password does not hold any more": "kit_let_go device",
     "broker: a connection ended: %s": "connection_ended error",
     "broker: too many connections; one from %s is refused": "connection_refused address",
@@ -49,6 +51,7 @@ EVENTS = {
     "spool: %d messages not taken: %s": "commit_failed messages error",
     "spool: it cannot be checked yet: %s": "spool_not_checked error",
     "spool: %s is damaged: %s. What is readable in it is saved now.": "spool_damaged spool damage",
+    "spool: what happened besides cannot be noted now: %s": "times_not_noted error",
     "spool: %s": "spool_saved what",
     "spool: the damaged file is kept as %s; the collector goes on with what could be saved": "spool_set_aside file",
     "spool: %d messages %s; they are in the quarantine": "messages_damaged messages detail",
@@ -62,6 +65,8 @@ EVENTS = {
     "store %s: refused %d more values, kept in the quarantine": "values_refused store values",
     "clock: it jumped by %+.0f s. For %.0f minutes no reading is dated by it and nothing is thrown away;"
     " kits keep such readings. Look after the time server.": "clock_jumped jump_s minutes",
+    "clock: it is %.0f s behind the latest message of the spool. For %.0f minutes no reading is dated by it;"
+    " kits keep such readings. Look after the time server.": "clock_behind behind_s minutes",
 }
 
 

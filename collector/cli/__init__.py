@@ -38,7 +38,10 @@ COMMANDS = {
     "monitor": ("monitor", "Show what a board says, with the time."),
     "selftest": ("selftest", "Let a board check itself, and print what it found."),
     "twin": ("twin", "Run the very firmware here, as a board on a serial port."),
-    "broker": ("broker", "Set up a broker of your own: certificates, and files for mosquitto."),
+    "broker": (
+        "broker",
+        "Set up brokers of your own: certificates, files for mosquitto or a cluster, answers to logins.",
+    ),
     "sink": ("sink", "See how far each store has come, and fill one again."),
     "doctor": ("doctor", "Check the set-up, and say what to do."),
 }

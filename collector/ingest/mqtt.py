@@ -54,7 +54,7 @@ class Link:
         self._door = door or Door()
         self._meters = meters or Meters()
         self._due = self._next_look = 0.0
-        self.address = _address(settings)
+        self.address = address_of(settings)
         group = settings.broker_group
         self._subscription = f"$share/{group}/{SUBSCRIPTION}" if group else SUBSCRIPTION
         self._registry_away = False
@@ -224,7 +224,7 @@ class Link:
             self._registry_away = False
 
 
-def _address(settings: Settings) -> Address:
+def address_of(settings: Settings) -> Address:
     """Where the settings say that the broker is, with the collector's name there."""
     if settings.broker == "embedded":
         (host, port), tls = parse_address(settings.broker_listen), False

@@ -13,7 +13,7 @@ import trustme
 from collector.ingest import connection as module
 from collector.ingest import stream
 from collector.ingest.connection import Address, Connection, Refused
-from collector.ingest.mqtt import Link
+from collector.ingest.mqtt import address_of
 from collector.ingest.stream import MalformedPacket
 from collector.settings import Settings
 from tests import parts
@@ -200,11 +200,11 @@ def test_a_collector_comes_back_under_its_own_name_and_no_other_has_it(tmp_path)
     for folder in ("first", "first", "second"):
         (tmp_path / folder).mkdir(exist_ok=True)
         settings = Settings(folder=tmp_path / folder, broker="mqtt://127.0.0.1:1")
-        names.append(Link(settings, None, threading.Event()).address.client_id)
+        names.append(address_of(settings).client_id)
     assert names[0] == names[1] != names[2] and all(names)
 
 
 def test_without_room_for_its_name_a_collector_starts_all_the_same(tmp_path):
     (tmp_path / "client-id").mkdir()
     settings = Settings(folder=tmp_path, broker="mqtt://127.0.0.1:1")
-    assert Link(settings, None, threading.Event()).address.client_id == ""
+    assert address_of(settings).client_id == ""

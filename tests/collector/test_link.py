@@ -20,6 +20,7 @@ class Taking:
 
     def take_all(self, messages):
         self.taken += messages
+        return len(messages)
 
     def commit(self):
         return []
@@ -29,11 +30,12 @@ class Taking:
 
 
 @pytest.fixture
-def link(mosquitto):
+def link(mosquitto, tmp_path):
     stop = threading.Event()
-    link = Link(Settings(broker=mosquitto.url), Taking(), stop)
+    link = Link(Settings(folder=tmp_path, broker=mosquitto.url), Taking(), stop)
     link.end = stop
-    return link
+    yield link
+    link._door.close()
 
 
 def test_pauses_do_not_grow_from_one_good_connection_to_the_next(link, mosquitto, monkeypatch):
@@ -69,6 +71,6 @@ def test_a_broker_that_refuses_for_a_while_is_asked_again(link, caplog, monkeypa
         return answer
 
     monkeypatch.setattr(link, "_open", open_)
-    monkeypatch.setattr(link.end, "wait", lambda seconds: False)
+    monkeypatch.setattr(link, "_serve_door", lambda until: None)
     assert link._reconnect(1.0) == ("a connection", 8.0)
     assert "ALARM: It refused: not authorized." in caplog.text and "Check it." in caplog.text
