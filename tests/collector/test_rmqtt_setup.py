@@ -31,7 +31,6 @@ from tests.journeys.collecting import wait_until
 from tests.parts.cluster import Cluster
 
 pytestmark = pytest.mark.xdist_group("cluster")
-VALID = 3  # how long a login holds here [s]
 
 
 class ClusterBroker(Broker):
@@ -57,7 +56,7 @@ def broker(tmp_path_factory):
         for kit in (KIT, OTHER):
             registry.add_device("kit-1", kit)
             passwords[kit] = registry.identity.set_password(kit)
-    with Cluster(folder, folder / "data", "--valid", str(VALID)) as cluster:
+    with Cluster(folder, folder / "data") as cluster:
         yield ClusterBroker(cluster, passwords)
 
 
@@ -130,6 +129,20 @@ def test_no_word_of_the_broker_opens_what_is_closed(broker, topic):
     test_a_kit_cannot_listen_to_others(broker, topic)
 
 
+@pytest.fixture
+def short_logins(broker):
+    """Logins that end after three seconds, for one test: kits of the others stay in."""
+    logins = broker.cluster.logins
+    logins.kill()
+    logins.command += ["--valid", "3"]
+    logins.start()
+    yield
+    logins.kill()
+    del logins.command[-2:]
+    logins.start()
+
+
+@pytest.mark.usefixtures("short_logins")
 def test_a_kit_that_is_locked_out_is_let_go_when_its_login_ends_and_stays_outside(broker):
     with Registry(Settings(folder=broker.folder / "data").registry_url) as registry:
         registry.add_device("kit-1", "kit-cccccc")

@@ -6,6 +6,7 @@ With it come what a city has around it: certificates, and the process that answe
 
 from __future__ import annotations
 
+import random
 import socket
 import time
 from contextlib import ExitStack
@@ -24,9 +25,12 @@ def rmqttd() -> Path:
 
 
 def free_ports(n: int) -> int:
-    """The first of n ports in a row that nobody listens on now."""
+    """The first of n ports in a row that nobody listens on now.
+
+    They lie below those that Linux gives to connections: a node that is started again finds its own still free.
+    """
     while True:
-        first = parts.free_port()
+        first = random.SystemRandom().randrange(10_000, 32_000)
         try:
             with ExitStack() as stack:
                 for port in range(first, first + n):
@@ -55,9 +59,9 @@ class NodeServer(parts.Server):
 class Cluster:
     """Runs inside a `with`. `folder` gets all files; `data` is a collector's folder, `env` what its settings need."""
 
-    def __init__(self, folder: Path, data: Path, *valid: str, **env: str) -> None:
+    def __init__(self, folder: Path, data: Path, **env: str) -> None:
         self.binary = str(rmqttd())
-        self.folder, self.data, self.env, self._valid = folder, data, env, valid
+        self.folder, self.data, self.env = folder, data, env
         self.certs, self.setup = folder / "certs", folder / "rmqtt"
         kits, collector, rpc, raft = (free_ports(NODES) for _ in range(4))
         self.logins_port = parts.free_port()
@@ -86,10 +90,7 @@ class Cluster:
         env = environment(CITIMEASURE_BROKER_PASSWORD_FILE=str(self.setup / rmqtt.SECRET), **self.env)
         with self._stack as stack:
             self.logins = parts.Server(
-                [*command, "--folder", str(self.data), *self._valid],
-                self.logins_port,
-                self.folder / "logins.log",
-                env=env,
+                [*command, "--folder", str(self.data)], self.logins_port, self.folder / "logins.log", env=env
             )
             stack.callback(self.logins.kill)
             for n in range(NODES):
