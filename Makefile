@@ -5,8 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FOLDER ?=
-# Tests run on two processes; a machine with more may say JOBS=8.
-JOBS ?= 2
+# Tests wait more than they compute: three processes suit two cores. A machine with more may say JOBS=8.
+JOBS ?= 3
 
 .PHONY: help demo test check bench science soak docs parts clean
 

@@ -11,6 +11,7 @@ from firmware.serialport import open_port
 
 _TRIES = 8
 _READY = b"raw REPL; CTRL-B to exit\r\n>"
+_RESTARTED = b"soft reboot"
 _INTERRUPT, _RAW, _RESTART, _END = b"\r\x03\x03", b"\r\x01", b"\x02\x04", b"\x04"
 
 
@@ -32,8 +33,10 @@ class Repl:
     def __exit__(self, *_: object) -> None:
         """The firmware starts anew."""
         try:
-            self._port.write(_INTERRUPT + _RESTART)
-            self._port.flush()
+            for _ in range(_TRIES):  # an interrupt may come at a moment that loses what follows it
+                self._port.write(_INTERRUPT + _RESTART)
+                if self._until(_RESTARTED, 1).endswith(_RESTARTED):
+                    return
         except OSError:
             pass  # it has gone, which is no worse
         finally:
