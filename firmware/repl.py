@@ -33,7 +33,7 @@ class Repl:
     def __exit__(self, *_: object) -> None:
         """The firmware starts anew."""
         try:
-            for _ in range(_TRIES):  # an interrupt may come at a moment that loses what follows it
+            for _attempt in range(_TRIES):  # an interrupt may come at a moment that loses what follows it
                 self._port.write(_INTERRUPT + _RESTART)
                 if self._until(_RESTARTED, 1).endswith(_RESTARTED):
                     return
