@@ -20,7 +20,7 @@ from calibration.blocks import GAP, folds
 from calibration.errors import BadInput, RandomSplitRefused, TooLittleData
 from calibration.features import RAW, UNITS, build, feature_names
 from calibration.metrics import regression, rmse
-from calibration.models import MODELS, Training, model_named
+from calibration.models import Training, check_suits, model_named, suiting
 from calibration.record import Alignment, Expanded, Lineage, Record, TrainingData
 from calibration.select import Score, Split, check_amount, choose, predict_left_out, table
 from calibration.stats import day_of
@@ -117,11 +117,8 @@ def fit(
         training = _training(t, sensor, reference, shift_hours=lag.hours)
     check_amount(training)
     chosen = choose(training) if model == "auto" else model_named(model)
-    training = Training(
-        training.t,
-        {name: training.features[name] for name in chosen.wanted(tuple(training.features))},
-        training.y,
-    )
+    check_suits(chosen, tuple(training.features), quantity)
+    training = training.only(chosen.wanted(tuple(training.features)))
     splits = list(folds(training.t))
     left_out = predict_left_out(chosen, training, splits)
     tested = np.isfinite(left_out.value)
@@ -194,7 +191,7 @@ def cross_validate(
     sensor: Mapping[str, Floats],
     reference: Floats,
     *,
-    models: Sequence[str] = tuple(MODELS),
+    models: Sequence[str] | None = None,
     split: str | Sequence[Split] = "blocked",
 ) -> list[Score]:
     """A table of models on left-out hours, with the raw value and no sensor at all beside them.
@@ -204,7 +201,7 @@ def cross_validate(
     t, sensor, reference
         As for `fit`.
     models : sequence of str
-        Names of `calibration.models.MODELS`, by default all.
+        Names of `calibration.models.MODELS`, by default all that suit the inputs, but for published corrections.
     split : "blocked" or sequence of (train, test)
         Blocks of days by default, or boolean arrays (n,) of one's own.
 
@@ -219,9 +216,11 @@ def cross_validate(
             f"The split {split!r} is refused: neighbouring hours are near copies, it would test memory, not skill.",
             "Use 'blocked', which leaves out blocks of days with a day between them and the training hours.",
         )
-    for name in models:
-        model_named(name)
     training = _training(t, sensor, reference)
+    present = tuple(training.features)
+    models = suiting(present) if models is None else models
+    for name in models:
+        check_suits(model_named(name), present)
     check_amount(training)
     if isinstance(split, str):
         return table(training, models, list(folds(training.t)))

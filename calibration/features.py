@@ -16,9 +16,9 @@ import numpy as np
 from calibration.align import HOUR, Bools, Floats, Ints
 from calibration.errors import BadInput
 
-RAW = "raw"
+RAW, HUMIDITY, TEMPERATURE = "raw", "humidity", "temperature"
 LAG = "_lag1"
-UNITS = {"humidity": "%", "temperature": "Cel", "pressure": "hPa"}
+UNITS = {HUMIDITY: "%", TEMPERATURE: "Cel", "pressure": "hPa"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Features:
 def is_lag(feature: str) -> bool:
     """Whether a feature is a value of the hour before."""
     return feature.endswith(LAG)
+
+
+def is_weather(feature: str) -> bool:
+    """Whether a feature is humidity, temperature or pressure: neither the sensor's value nor a cell beside it."""
+    return input_of(feature) in UNITS
 
 
 def input_of(feature: str) -> str:

@@ -61,13 +61,15 @@ def predict_left_out(model: type[Fitted], training: Training, splits: Iterable[S
 
     Whole fits are repeated, the choice of penalties included.
     """
+    training = training.only(model.wanted(tuple(training.features)))
     n = len(training.t)
-    value, u_model, outside = (np.full(n, np.nan) for _ in range(3))
-    clamped = np.zeros(n, bool)
+    value, u_model, u_extrapolation, outside, stretch = (np.full(n, np.nan) for _ in range(5))
+    whole = Prediction(value, u_model, np.zeros(n, bool), u_extrapolation, outside, stretch)
     for train, test in splits:
         found = model.fit(training.rows(train)).apply(training.rows(test).features)
-        value[test], u_model[test], clamped[test], outside[test] = found
-    return Prediction(value, u_model, clamped, outside)
+        for all_hours, these in zip(whole, found, strict=True):
+            all_hours[test] = these
+    return whole
 
 
 def table(training: Training, models: Sequence[str], splits: Sequence[Split]) -> list[Score]:

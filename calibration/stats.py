@@ -167,20 +167,21 @@ def huber_line(x: Floats, y: Floats, weight: Floats | None = None) -> tuple[Floa
     """
     prior = np.ones_like(y) if weight is None else np.broadcast_to(weight, y.shape)
     w = prior
-    intercept, slope = _weighted_line(x, y, w)
+    intercept, slope = weighted_line(x, y, w)
     for _ in range(_MAX_STEPS):
         residual = y - intercept[..., None] - slope[..., None] * x
         spread = 1.4826 * np.median(np.abs(residual), axis=-1, keepdims=True)  # standard deviation if normal
         size = np.maximum(np.abs(residual), np.finfo(np.float64).tiny)
         w = prior * np.where(spread > 0, np.minimum(1.0, HUBER_K * spread / size), 1.0)
         before = slope
-        intercept, slope = _weighted_line(x, y, w)
+        intercept, slope = weighted_line(x, y, w)
         if np.all(np.abs(slope - before) <= 1e-12 * (1 + np.abs(slope))):
             break
     return intercept, slope, w
 
 
-def _weighted_line(x: Floats, y: Floats, w: Floats) -> tuple[Floats, Floats]:
+def weighted_line(x: Floats, y: Floats, w: Floats) -> tuple[Floats, Floats]:
+    """Intercepts and slopes of weighted least squares of y on x; (..., n) arrays that broadcast, gives (...)."""
     total = w.sum(axis=-1)
     x_mean, y_mean = (w * x).sum(axis=-1) / total, (w * y).sum(axis=-1) / total
     dx, dy = x - x_mean[..., None], y - y_mean[..., None]

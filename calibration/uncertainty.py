@@ -111,11 +111,13 @@ class Spread:
 
         Notes
         -----
-        sqrt((a + b |c|)^2 + u_model^2) (1 + outside)
+        sqrt((a + b |c|)^2 + u_model^2 + u_extrapolation^2) (1 + stretch)
         """
         residual = self.a + self.b * np.abs(prediction.value)
+        u_model, u_extrapolation = prediction.u_model, prediction.u_extrapolation
         return np.asarray(
-            np.sqrt(residual * residual + prediction.u_model * prediction.u_model) * (1.0 + prediction.outside)
+            np.sqrt(residual * residual + u_model * u_model + u_extrapolation * u_extrapolation)
+            * (1.0 + prediction.stretch)
         )
 
     def standard(self, prediction: Prediction) -> Floats:

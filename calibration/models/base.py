@@ -8,7 +8,7 @@ Fitted models hold plain tuples of floats, so that two of them are equal exactly
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -46,6 +46,10 @@ class Training:
         """A part of the hours."""
         return Training(self.t[mask], {k: v[mask] for k, v in self.features.items()}, self.y[mask])
 
+    def only(self, names: tuple[str, ...]) -> Training:
+        """The same hours with a part of the features."""
+        return Training(self.t, {name: self.features[name] for name in names}, self.y)
+
     @property
     def day(self) -> Ints:
         """UTC day of each hour, since 1970."""
@@ -75,10 +79,12 @@ class Envelope:
             bounds.append((float(low - margin), float(high + margin)))
         return cls(names, tuple(b[0] for b in bounds), tuple(b[1] for b in bounds))
 
-    def distance(self, features: Mapping[str, Floats]) -> Floats:
+    def distance(self, features: Mapping[str, Floats], only: Container[str] | None = None) -> Floats:
         """How far outside, in spans of the range: 0 inside, the largest over the features (n,); NaN if one is NaN."""
         worst: Floats = np.zeros(len(features[self.features[0]]))
         for name, low, high in zip(self.features, self.low, self.high, strict=True):
+            if only is not None and name not in only:
+                continue
             x = features[name]
             span = high - low if high > low else 1.0
             worst = np.maximum(worst, np.maximum(low - x, x - high) / span)
@@ -91,19 +97,33 @@ class Estimate(NamedTuple):
     value: Floats
     u_model: Floats  # standard uncertainty that comes from the parameters alone, in the unit of the value
     clamped: Bools  # the guard held the value back
+    u_extrapolation: Floats | None = None  # what companions outside of training may cost; None: the model cannot say
 
 
 class Prediction(NamedTuple):
-    """An estimate together with `outside`, its distance from the envelope (0 inside)."""
+    """An estimate together with `outside`, its distance from the envelope (0 inside).
+
+    `stretch` is the part of that distance that the estimate's own uncertainty does not cover: of the raw value alone
+    for models which know what their companions cost, of all features for others.
+    """
 
     value: Floats
     u_model: Floats
     clamped: Bools
+    u_extrapolation: Floats
     outside: Floats
+    stretch: Floats
 
     def rows(self, mask: Bools) -> Prediction:
         """A part of the hours."""
-        return Prediction(self.value[mask], self.u_model[mask], self.clamped[mask], self.outside[mask])
+        return Prediction(
+            self.value[mask],
+            self.u_model[mask],
+            self.clamped[mask],
+            self.u_extrapolation[mask],
+            self.outside[mask],
+            self.stretch[mask],
+        )
 
 
 @dataclass(frozen=True)
@@ -111,6 +131,8 @@ class Fitted(ABC):
     """A model with its parameters. `covariance` is that of the parameters, in their order."""
 
     name: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()  # inputs beside `raw`
+    quantity: ClassVar[str | None] = None  # the only one that it is made for
 
     features: tuple[str, ...]
     envelope: Envelope
@@ -121,6 +143,11 @@ class Fitted(ABC):
     def wanted(cls, available: tuple[str, ...]) -> tuple[str, ...]:
         """The features it takes, of those available."""
         return tuple(name for name in available if name == RAW)
+
+    @classmethod
+    def lacks(cls, available: tuple[str, ...]) -> str | None:
+        """What it needs beside the features that are there, in words; None if that is nothing."""
+        return ", ".join(f"the input {name!r}" for name in cls.needs if name not in available) or None
 
     @classmethod
     @abstractmethod
@@ -139,7 +166,11 @@ class Fitted(ABC):
         features : mapping of str to (n,) arrays
             At least those of `self.features`.
         """
-        return Prediction(*self.estimate(features), self.envelope.distance(features))
+        found, outside = self.estimate(features), self.envelope.distance(features)
+        if found.u_extrapolation is None:
+            return Prediction(*found[:3], np.zeros_like(outside), outside, outside)
+        stretch = self.envelope.distance(features, only=(RAW,))
+        return Prediction(*found[:3], found.u_extrapolation, outside, stretch)
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists, numbers and strings; floats survive `json` bit for bit."""

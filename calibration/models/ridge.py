@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Ridge regression on standardised features: linear, and with the second-order terms of the present values.
+"""Regression on standardised features: plain, with a penalty, and with second-order terms of the present values.
 
 The penalty is chosen within the training hours by leaving out blocks of days, which is algebra on daily sums (see
 `calibration.stats`). Values are held within the training range of the reference, widened by a quarter on both sides.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from calibration.features import is_lag
 from calibration.models.base import Envelope, Estimate, Fitted, Row, Training, quadratic_form, rows_of
 
 PENALTIES = tuple(10.0**k for k in range(-5, 1))  # per hour, of standardised terms
+NO_PENALTY = 1e-9  # a feature that never changes still gets a coefficient, zero; nothing else feels it
 GUARD = 0.25  # of the training range of the reference
 
 Terms = tuple[tuple[int, ...], ...]
@@ -34,6 +35,8 @@ class Ridge(Fitted):
     `parameters` are b0, b1, ...; `mean` and `deviation` standardise features, `centre` and `scale` terms; `low` and
     `high` are the guard.
     """
+
+    penalties: ClassVar[tuple[float, ...]] = PENALTIES
 
     mean: Row
     deviation: Row
@@ -65,7 +68,7 @@ class Ridge(Fitted):
         shrunk = np.ones(design.shape[1])
         shrunk[0] = 0.0  # the mean is not
         day_weight = training.day_weight(daily.days)
-        penalty = _choose_penalty(daily, day_weight, shrunk)
+        penalty = _choose_penalty(daily, day_weight, shrunk, cls.penalties)
         total = daily.total(day_weight)
         b = total.solve(penalty * shrunk)[0]
 
@@ -97,6 +100,22 @@ class Ridge(Fitted):
         u = np.sqrt(quadratic_form(columns, self.covariance))
         held = np.minimum(np.maximum(value, self.low), self.high)
         return Estimate(held, u, (value < self.low) | (value > self.high))
+
+
+@dataclass(frozen=True)
+class MultipleLinear(Ridge):
+    """value = b0 + sum of b_k feature_k over the present features: ordinary least squares, the usual choice."""
+
+    name = "multiple_linear"
+    penalties = (NO_PENALTY,)
+
+    @classmethod
+    def wanted(cls, available: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in available if not is_lag(name))
+
+    @classmethod
+    def terms(cls, features: tuple[str, ...]) -> Terms:
+        return tuple((i,) for i in range(len(features)))
 
 
 @dataclass(frozen=True)
@@ -141,14 +160,18 @@ def _products(columns: list[Floats], mean: Row, deviation: Row, terms: Terms) ->
     return [z[term[0]] if len(term) == 1 else z[term[0]] * z[term[1]] for term in terms]
 
 
-def _choose_penalty(daily: stats.DailyStatistics, weight: Floats, shrunk: Floats) -> float:
+def _choose_penalty(
+    daily: stats.DailyStatistics, weight: Floats, shrunk: Floats, penalties: tuple[float, ...]
+) -> float:
     """The penalty with the smallest squared error on blocks of days that were left out, a day apart from the rest."""
-    error = np.zeros(len(PENALTIES))
+    if len(penalties) == 1:
+        return penalties[0]
+    error = np.zeros(len(penalties))
     for block in day_blocks(daily.days[daily.count[0] > 0]):
         train = daily.total(weight * days_apart(daily.days, block))
         if train.count[0] == 0:
             continue
         test = daily.total(weight * np.isin(daily.days, block))
-        for k, penalty in enumerate(PENALTIES):
+        for k, penalty in enumerate(penalties):
             error[k] += test.squared_error(train.solve(penalty * shrunk))[0]
-    return PENALTIES[int(np.argmin(error))]
+    return penalties[int(np.argmin(error))]

@@ -13,9 +13,12 @@ from calibration.models import Prediction
 from calibration.uncertainty import Spread, expanded_uncertainty, reference_uncertainty, share_within
 
 
-def prediction(value: np.ndarray, u_model: float = 0.0, outside: float = 0.0) -> Prediction:
+def prediction(
+    value: np.ndarray, u_model: float = 0.0, outside: float = 0.0, u_extrapolation: float = 0.0
+) -> Prediction:
     n = len(value)
-    return Prediction(value, np.full(n, u_model), np.zeros(n, bool), np.full(n, outside))
+    away = np.full(n, outside)
+    return Prediction(value, np.full(n, u_model), np.zeros(n, bool), np.full(n, u_extrapolation), away, away)
 
 
 @given(st.integers(0, 10_000), st.sampled_from(["normal", "laplace", "uniform"]), st.floats(0, 0.4))
@@ -52,6 +55,7 @@ def test_weak_parameters_distance_and_the_reference_each_add() -> None:
     value = np.array([10.0])
     assert spread.standard(prediction(value))[0] == 2.0
     assert spread.standard(prediction(value, u_model=1.5))[0] == pytest.approx(2.5)
+    assert spread.standard(prediction(value, u_extrapolation=1.5))[0] == pytest.approx(2.5)
     assert spread.standard(prediction(value, outside=0.5))[0] == pytest.approx(3.0)
     lower, upper = spread.interval(prediction(value, outside=0.5))
     assert (lower[0], upper[0]) == (pytest.approx(4.0), pytest.approx(16.0))
