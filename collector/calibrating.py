@@ -123,7 +123,7 @@ def compare_models(
     """Models on blocks of days that they were not fitted on, with the raw value and no sensor at all beside them."""
     t, inputs, reference = hours_of(store, place)
     with said_our_way():
-        return calibration.cross_validate(t, inputs, reference, models=models or tuple(calibration.MODELS), split=split)
+        return calibration.cross_validate(t, inputs, reference, models=models or None, split=split)
 
 
 def judge(store: Store, registry: Registry, place: CoLocation, *, as_of: int | None = None) -> Judgement:
