@@ -38,6 +38,7 @@ check: $(VENV)/dev.stamp docs  ## lint, types, imports, licences, docs
 
 bench: $(VENV)/dev.stamp  ## speeds as ratios with their rivals, into build/bench.json
 	bash tests/parts/telegraf.sh
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m tests.bench.speed
 
 science: $(VENV)/dev.stamp  ## accuracy on real data, into build/science.json

@@ -10,6 +10,7 @@ from calibration.align import Lag, estimate_lag, join
 from calibration.apply import Calibrated, Flag, apply
 from calibration.calibrate import Metrics, cross_validate, daily_means, evaluate, fit
 from calibration.errors import BadInput, BadRecord, CalibrationError, RandomSplitRefused, TooLittleData
+from calibration.many import apply_many, fit_every_day, fit_many
 from calibration.models import MODELS
 from calibration.record import Expanded, Lineage, Record, Station
 from calibration.select import Score
@@ -32,11 +33,14 @@ __all__ = [
     "Station",
     "TooLittleData",
     "apply",
+    "apply_many",
     "cross_validate",
     "daily_means",
     "estimate_lag",
     "evaluate",
     "expanded_uncertainty",
     "fit",
+    "fit_every_day",
+    "fit_many",
     "join",
 ]
