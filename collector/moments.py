@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 
 HOUR = 3600
+DAY = 24 * HOUR
 
 _UNITS = {"m": 60, "h": HOUR, "d": 24 * HOUR, "w": 7 * 24 * HOUR}
 

@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from collector.errors import DataError, SettingError
+from collector.flagging import Flagger
 from collector.ingest.archive import Keeper
 from collector.ingest.broker import EmbeddedBroker, with_login
 from collector.ingest.door import Door
@@ -34,6 +35,8 @@ from collector.registry.roster import Roster
 from collector.settings import Settings
 
 log = logging.getLogger(__name__)
+
+Worker = Sender | Keeper | Flagger | WebThread
 
 _ROOM_TO_START = 2_000_000  # so much the files need that a start makes [bytes]
 _OBJECTS = 50_000  # made before Python looks for cycles among them
@@ -125,8 +128,10 @@ def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], N
         link = Link(settings, intake, stop, door, meters)
         link.on_ready = lambda: on_ready(str(link.address))
         workers_stop = threading.Event()
-        workers: list[Sender | Keeper | WebThread] = [Sender(name, settings, workers_stop) for name in settings.stores]
+        workers: list[Worker] = [Sender(name, settings, workers_stop) for name in settings.stores]
         workers.append(Keeper(settings, workers_stop))
+        if settings.judge_s:
+            workers.append(Flagger(settings, workers_stop))
         if settings.http_listen or settings.watch_listen:
             workers.append(_web(settings, door, registry, meters))
         stack.callback(_stop_workers, workers, workers_stop)
@@ -180,14 +185,14 @@ def _told_damage(spool: Spool) -> Iterator[None]:
         ) from error
 
 
-def _watch(workers: list[Sender | Keeper | WebThread], stop: threading.Event) -> None:
+def _watch(workers: list[Worker], stop: threading.Event) -> None:
     """Stops the service if a worker ends before it should: better a restart than a spool that only grows."""
     while not stop.wait(0.5):
         if any(not worker.is_alive() for worker in workers):
             stop.set()
 
 
-def _stop_workers(workers: list[Sender | Keeper | WebThread], stop: threading.Event) -> None:
+def _stop_workers(workers: list[Worker], stop: threading.Event) -> None:
     stop.set()
     for worker in workers:
         if isinstance(worker, WebThread):

@@ -28,6 +28,7 @@ COMMANDS = {
     "replay": ("replay", "Publish a recorded CSV file as a kit would."),
     "query": ("query", "Print a series, raw or calibrated."),
     "export": ("export", "Write series, with all that describes them, into a folder."),
+    "judge": ("judge", "Flag stored values anew; the values stay as they are."),
     "device": ("device", "Register kits and see how they do."),
     "fleet": ("fleet", "Update kits, and see how they do."),
     "reference": ("reference", "Bring in the data of official stations."),

@@ -37,6 +37,7 @@ _KEYS = {
     "quarantine": ("id",),
     "seen": ("t", "device"),
     "dated": ("device", "boot", "seq"),
+    "due": ("sink", "day", "source"),
 }
 
 

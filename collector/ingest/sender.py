@@ -16,11 +16,12 @@ from collections.abc import Iterable, Sequence
 
 from collector.ingest.delivery import LONGEST_WAIT, Delivery, Opener, Stopped
 from collector.ingest.spool import Quarantined, Spool, Spooled
-from collector.judge import judge
+from collector.judge import ReadingJudge, load_limits
 from collector.message import Reason, readings_topic
+from collector.moments import DAY
 from collector.settings import Settings
 from collector.store import open_store
-from collector.store.base import Rows
+from collector.store.base import Judged, Row, Rows
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Sender(threading.Thread):
         self._stop_sending = stop
         self._open = open_
         self._told = ("", "")
+        self._judge = ReadingJudge(load_limits(settings.limits))
 
     def run(self) -> None:
         """The thread's life. What it cannot handle is kept in `failed` for the service to see."""
@@ -79,11 +81,12 @@ class Sender(threading.Thread):
         if not batch:
             return False
         if delivery.accepted is None:
-            before = rows(one for one in spool.after(position - 1, 1) if one.id == position)
+            before = rows((one for one in spool.after(position - 1, 1) if one.id == position), self._judge)
             delivery.accepted = before[-1] if before else None
-        delivery.deliver(rows(batch), spool)
+        some = rows(batch, self._judge)
+        delivery.deliver(some, spool)
         keep_damaged(batch, spool)
-        spool.move(self.sink, batch[-1].id)
+        spool.move(self.sink, batch[-1].id, due(some.readings) if self._settings.judge_s else None)
         return True
 
     def _tell(self, spool: Spool, state: str, trouble: str) -> None:
@@ -97,9 +100,19 @@ class Sender(threading.Thread):
         self._told = (state, trouble)
 
 
-def rows(messages: Iterable[Spooled]) -> Rows:
+def rows(messages: Iterable[Spooled], judge: ReadingJudge) -> Rows:
     """Messages of the spool as rows for a store."""
     return Rows([judge(message.device, reading, t) for message in messages for reading, t in message.readings])
+
+
+def due(some: Iterable[Judged | Row]) -> dict[tuple[str, int], int]:
+    """The days of readings or rows, (source, UTC day number), each with the first time of it."""
+    found: dict[tuple[str, int], int] = {}
+    for one in some:
+        key = one.source, (one.t - 1) // DAY
+        if found.setdefault(key, one.t) > one.t:
+            found[key] = one.t
+    return found
 
 
 def keep_damaged(batch: Sequence[Spooled], spool: Spool) -> None:

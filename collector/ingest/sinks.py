@@ -16,8 +16,9 @@ from pathlib import Path
 
 from collector.errors import NothingFound
 from collector.ingest.delivery import Delivery
-from collector.ingest.sender import rows
+from collector.ingest.sender import due, rows
 from collector.ingest.spool import Spool
+from collector.judge import ReadingJudge, load_limits
 from collector.settings import Settings
 from collector.store import open_store
 from collector.store.base import Row, Store
@@ -77,12 +78,12 @@ def sinks(spool: Spool, now: float | None = None) -> list[Sink]:
     return found
 
 
-def archive(spool: Spool, after: int, until: int) -> Iterator[list[Row]]:
+def archive(spool: Spool, judge: ReadingJudge, after: int, until: int) -> Iterator[list[Row]]:
     """The values of a period (by the end of their interval) in the messages that the spool still has, in batches."""
     position = 0
     while batch := spool.after(position, _MESSAGES):
         position = batch[-1].id
-        some = [row for row in rows(batch) if after < row.t <= until]
+        some = [row for row in rows(batch, judge) if after < row.t <= until]
         if some:
             yield some
 
@@ -96,8 +97,10 @@ def replay(
     written = aside = 0
     try:
         delivery.open()
-        for some in archive(spool, after, until):
+        for some in archive(spool, ReadingJudge(load_limits(settings.limits)), after, until):
             refused = delivery.deliver(some, spool)
+            with spool.transaction():
+                spool.mark_due(sink, due(some))
             aside += refused
             written += len(some) - refused
             progress(written)
@@ -121,7 +124,7 @@ def source_of(settings: Settings, name: str, after: int, until: int) -> Iterator
         staged = SqliteStore(Path(folder))
         spool = Spool(settings.folder)
         try:
-            for some in archive(spool, after, until):
+            for some in archive(spool, ReadingJudge(load_limits(settings.limits)), after, until):
                 staged.write(some)
             yield staged
         finally:
@@ -140,6 +143,8 @@ def rebuild(
     def write(some: list[Row]) -> None:
         nonlocal done
         delivery.deliver(some, spool)
+        with spool.transaction():
+            spool.mark_due(sink, due(some))
         done += len(some)
         progress(done)
 

@@ -28,6 +28,16 @@ class Row(NamedTuple):
     tests: int  # bits of collector.judge.Test
 
 
+class FlagRow(NamedTuple):
+    """A new judgement of a value that is stored."""
+
+    source: str
+    quantity: str
+    t: int  # end of the interval, s since 1970, UTC
+    flag: int
+    tests: int
+
+
 class Judged(NamedTuple):
     """What one reading comes to: rows of one source, time and interval, as columns of one length."""
 
@@ -111,6 +121,9 @@ class Store(Protocol):
 
     def write(self, rows: Sequence[Row]) -> None:
         """Keeps all rows, durably, or raises StoreUnavailable or StoreRefused; a repeated write changes nothing."""
+
+    def write_flags(self, rows: Sequence[FlagRow]) -> None:
+        """Replaces flags and masks of values that are there, durably; values themselves are never written."""
 
     def read(self, source: str, quantity: str, after: int, until: int) -> Values:
         """The values whose interval ended after `after` and not later than `until`."""

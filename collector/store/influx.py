@@ -21,7 +21,7 @@ from urllib.parse import urlencode, urlsplit
 import urllib3
 
 from collector.errors import SettingError, StoreRefused, StoreUnavailable
-from collector.store.base import Judged, Row, Rows, Series, Values
+from collector.store.base import FlagRow, Judged, Row, Rows, Series, Values
 
 MEASUREMENT = "reading"
 _LINES_PER_WRITE = 20_000  # of one request; InfluxDB recommends 5,000 to 10,000 and takes far more
@@ -99,8 +99,18 @@ class InfluxStore:
 
     def write(self, rows: Sequence[Row]) -> None:
         """Writes lines in order; InfluxDB acknowledges each request after its own log is on disk."""
+        self._write_lines(encode_lines(rows))
+
+    def write_flags(self, rows: Sequence[FlagRow]) -> None:
+        """Writes the fields of flags alone: InfluxDB keeps a point's other fields as they are."""
+        lines = []
+        for source, quantity, t, flag, tests in rows:
+            name = _escape(quantity)
+            lines.append(f"{_head(source)}{name}_flag={flag}i,{name}_tests={tests}i {t}")
+        self._write_lines(lines)
+
+    def _write_lines(self, lines: Sequence[str]) -> None:
         query = urlencode({"org": self._org, "bucket": self._bucket, "precision": "s"})
-        lines = encode_lines(rows)
         for start in range(0, len(lines), _LINES_PER_WRITE):
             body = "\n".join(lines[start : start + _LINES_PER_WRITE]).encode()
             self._ask("POST", f"/api/v2/write?{query}", body)

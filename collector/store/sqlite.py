@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from collector.errors import SettingError, StoreError, StoreRefused, StoreUnavailable
-from collector.store.base import Row, Rows, Series, Values
+from collector.store.base import FlagRow, Row, Rows, Series, Values
 
 FILE = "values.sqlite"
 SCHEMA_VERSION = 1
@@ -27,6 +27,10 @@ _SCHEMA = (
     " UNIQUE (source, quantity))",
     "CREATE TABLE value (series INTEGER NOT NULL, t INTEGER NOT NULL, dt INTEGER NOT NULL, value REAL NOT NULL,"
     " flag INTEGER NOT NULL, tests INTEGER NOT NULL, PRIMARY KEY (series, t)) WITHOUT ROWID",
+)
+_JUDGE = (
+    "UPDATE value SET flag = ?, tests = ? WHERE t = ? AND series ="
+    " (SELECT no FROM series WHERE source = ? AND quantity = ?)"
 )
 UPSERT = "INSERT OR REPLACE INTO value (series, t, dt, value, flag, tests) VALUES (?, ?, ?, ?, ?, ?)"
 # Long readers keep the log from being folded into the file, so a long series is read in short transactions.
@@ -123,10 +127,20 @@ class SqliteStore:
 
     def write(self, rows: Sequence[Row]) -> None:
         """One durable transaction for all rows; the last of one key counts."""
+        with self._transaction():
+            self._db.executemany(UPSERT, self._sorted(rows))
+
+    def write_flags(self, rows: Sequence[FlagRow]) -> None:
+        """One durable transaction for all; the columns of values are not touched."""
+        with self._transaction():
+            self._db.executemany(_JUDGE, ((flag, tests, t, source, name) for source, name, t, flag, tests in rows))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         with self._told("written"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._db.executemany(UPSERT, self._sorted(rows))
+                yield
                 self._db.execute("COMMIT")
             except BaseException:
                 self._numbers.clear()  # a series that was new is gone again

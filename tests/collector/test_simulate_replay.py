@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.errors import DataError, UsageError
-from collector.judge import judge
+from collector.judge import ReadingJudge
 from collector.message import Message, decode, encode
 from collector.quantities import QUANTITIES
 from collector.simulate.fleet import Fleet, Sending
@@ -36,7 +36,7 @@ def test_ppb_travel_with_their_unit_and_are_converted_by_the_collector():
     payload = encode(Message(v=1, boot=1, readings=readings(replay)))
     (found,) = decode(DEVICE, payload).readings
     assert found.u == {"no2": "ppb"}
-    rows = {row.quantity: row for row in judge(DEVICE, found, NOON).rows()}
+    rows = {row.quantity: row for row in ReadingJudge()(DEVICE, found, NOON).rows()}
     assert rows["no2"].value == pytest.approx(10 * QUANTITIES["no2"].ug_per_ppb) == pytest.approx(19.13, abs=0.01)
     assert (rows["o3"].value, rows["o3"].t, rows["o3"].dt) == (40.0, NOON, 3600)
 

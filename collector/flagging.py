@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The flagger: judges new values of a running collector beside those before, behind and nearby.
+
+Each sender notes of which days it has written values, in the same transaction that moves its cursor. From time to time
+the flagger takes these notes, judges the days anew and drops the notes, unless there are new ones by then. It reads and
+writes stores through connections of its own; acknowledgements never wait for it. The service starts it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+
+from collector.errors import NetworkError, SettingError, StoreError
+from collector.ingest.spool import Due, Spool
+from collector.judge import load_limits
+from collector.judge.window import SPAN_BEHIND
+from collector.judging import Judge, Places, Summary
+from collector.moments import DAY, HOUR
+from collector.registry import Registry
+from collector.settings import Settings
+from collector.store import open_store
+
+log = logging.getLogger(__name__)
+
+_LATE = 3 * HOUR  # values that came later than this may change what was said of the kits nearby
+
+
+class Flagger(threading.Thread):
+    """Judges until told to stop. `clock` gives seconds since 1970."""
+
+    def __init__(self, settings: Settings, stop: threading.Event, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(name="flagger", daemon=True)
+        self.failed: BaseException | None = None
+        self._settings, self._stop_judging, self._clock = settings, stop, clock
+        self._limits = load_limits(settings.limits)
+
+    def run(self) -> None:
+        """The thread's life. What it cannot handle is kept in `failed` for the service to see."""
+        try:
+            spool = Spool(self._settings.folder)
+            try:
+                while not self._stop_judging.wait(self._settings.judge_s):
+                    for sink in self._settings.stores:
+                        self._try(sink, spool)
+            finally:
+                spool.close()
+        except BaseException as error:  # noqa: BLE001 - shown and raised by the service
+            self.failed = error
+
+    def _try(self, sink: str, spool: Spool) -> None:
+        try:
+            done = self.look(sink, spool)
+        except (StoreError, NetworkError, SettingError, sqlite3.OperationalError) as error:
+            # The notes are still there: the next look finds them.
+            log.warning("judge %s: %s New values keep the flags that they came with until the next try.", sink, error)
+            return
+        if done.values:
+            log.info("judge %s: %d values looked at, %d flags changed", sink, done.values, done.changed)
+
+    def look(self, sink: str, spool: Spool) -> Summary:
+        """Judges what is due in one store now; returns what was found."""
+        done = Summary()
+        notes = spool.due(sink)
+        if not notes:
+            return done
+        with Registry(self._settings.registry_url) as registry:
+            places = Places(registry.deployments())
+        self._note_what_late_values_touch(sink, spool, notes, places)
+        notes = spool.due(sink)
+        store = open_store(sink, self._settings)
+        try:
+            judge = Judge(store, places, self._limits)
+            for day in sorted({one.day for one in notes}):
+                some = [one for one in notes if one.day == day]
+                after = max(min(one.since for one in some) - 1 - SPAN_BEHIND, (day - 1) * DAY)
+                for _, part in judge.run([one.source for one in some], after, (day + 1) * DAY):
+                    done.add(part)
+                    if self._stop_judging.is_set():
+                        return done
+                spool.drop_due(sink, some)
+        finally:
+            store.close()
+        return done
+
+    def _note_what_late_values_touch(self, sink: str, spool: Spool, notes: list[Due], places: Places) -> None:
+        """Values that came late change what is said of the day behind them, and of the kits nearby."""
+        now = self._clock()
+        touched: dict[tuple[str, int], int] = {}
+        for one in notes:
+            end = (one.day + 1) * DAY
+            if one.marks and end < now:
+                touched[one.source, one.day + 1] = end + 1
+            if one.marks and one.since < now - _LATE:
+                touched |= {(other, one.day): one.since for other in places.near(one.source, one.since)}
+        with spool.transaction():
+            spool.mark_due(sink, touched, marks=0)
