@@ -3,7 +3,8 @@
 
 Each sender notes of which days it has written values, in the same transaction that moves its cursor. From time to time
 the flagger takes these notes, judges the days anew and drops the notes, unless there are new ones by then. It reads and
-writes stores through connections of its own; acknowledgements never wait for it. The service starts it.
+writes stores through connections of its own, and rests after each kit for three times as long as it worked: at most a
+quarter of one core is its own, and acknowledgements never wait for it. The service starts it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from collector.errors import NetworkError, SettingError, StoreError
 from collector.ingest.spool import Due, Spool
 from collector.judge import load_limits
-from collector.judge.window import SPAN_BEHIND
+from collector.judge.window import SPAN_BEHIND, span_before
 from collector.judging import Judge, Places, Summary
 from collector.moments import DAY, HOUR
 from collector.registry import Registry
@@ -26,7 +27,8 @@ from collector.store import open_store
 
 log = logging.getLogger(__name__)
 
-_LATE = 3 * HOUR  # values that came later than this may change what was said of the kits nearby
+_LATE = HOUR  # values that come later than this may change what was said of kits nearby that are judged already
+_REST = 3.0  # for each second of work
 
 
 class Flagger(threading.Thread):
@@ -37,6 +39,7 @@ class Flagger(threading.Thread):
         self.failed: BaseException | None = None
         self._settings, self._stop_judging, self._clock = settings, stop, clock
         self._limits = load_limits(settings.limits)
+        self._days_touched = -(-span_before(self._limits) // DAY)
 
     def run(self) -> None:
         """The thread's life. What it cannot handle is kept in `failed` for the service to see."""
@@ -73,27 +76,30 @@ class Flagger(threading.Thread):
         notes = spool.due(sink)
         store = open_store(sink, self._settings)
         try:
-            judge = Judge(store, places, self._limits)
+            judge, begun = Judge(store, places, self._limits), time.thread_time()
             for day in sorted({one.day for one in notes}):
                 some = [one for one in notes if one.day == day]
                 after = max(min(one.since for one in some) - 1 - SPAN_BEHIND, (day - 1) * DAY)
                 for _, part in judge.run([one.source for one in some], after, (day + 1) * DAY):
                     done.add(part)
-                    if self._stop_judging.is_set():
+                    worked = time.thread_time() - begun
+                    if self._stop_judging.wait(_REST * worked):
                         return done
+                    begun = time.thread_time()
                 spool.drop_due(sink, some)
         finally:
             store.close()
         return done
 
     def _note_what_late_values_touch(self, sink: str, spool: Spool, notes: list[Due], places: Places) -> None:
-        """Values that came late change what is said of the day behind them, and of the kits nearby."""
+        """Values that came late change what is said of the days behind them, and of the kits nearby."""
         now = self._clock()
         touched: dict[tuple[str, int], int] = {}
         for one in notes:
             end = (one.day + 1) * DAY
-            if one.marks and end < now:
-                touched[one.source, one.day + 1] = end + 1
+            for n in range(self._days_touched):
+                if one.marks and end + n * DAY < now:
+                    touched.setdefault((one.source, one.day + 1 + n), end + n * DAY + 1)
             if one.marks and one.since < now - _LATE:
                 touched |= {(other, one.day): one.since for other in places.near(one.source, one.since)}
         with spool.transaction():

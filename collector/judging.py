@@ -9,6 +9,7 @@ in other pieces, or after an interruption gives the same.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class Places:
         self._of: dict[str, list[Deployment]] = defaultdict(list)
         for one in self._all:
             self._of[one.device].append(one)
+        self._changes = sorted(t for one in self._all for t in (one.start, one.until) if t is not None)
 
     @staticmethod
     def _cell(one: Deployment) -> tuple[int, int]:
@@ -61,6 +63,14 @@ class Places:
         side = NEAR_KM / _KM_PER_DEGREE
         narrow = side / max(math.cos(math.radians(round(one.latitude))), 0.01)
         return math.floor(one.latitude / side), math.floor(one.longitude / narrow)
+
+    def near_at(self, device: str, times: Sequence[int]) -> list[tuple[str, ...]]:
+        """The same at several moments, in order; looked up again only where some kit came or went."""
+        found: list[tuple[str, ...]] = []
+        for n, t in enumerate(times):
+            same = n and bisect_left(self._changes, times[n - 1]) == bisect_left(self._changes, t)
+            found.append(found[-1] if same else self.near(device, t))
+        return found
 
     def near(self, device: str, t: int) -> tuple[str, ...]:
         """The nearest kits that hung within 2 km of a device at a moment, nearest first."""
@@ -93,7 +103,10 @@ class Judge:
         self._day = 0
 
     def run(self, devices: Sequence[str] | None, after: int, until: int) -> Iterator[tuple[int, Summary]]:
-        """Judges all values with after < t <= until; yields the end of each day that is done, with what was found."""
+        """Judges all values with after < t <= until, day by day.
+
+        Yields after each device of a day what was found, and up to when all values of all devices are judged.
+        """
         if devices is None:
             series = [one for one in self._store.series() if not one.source.startswith("station:")]
         else:
@@ -107,12 +120,11 @@ class Judge:
         last = min(until, max(one.last for one in series))
         while first < last:
             day_end = min((first // DAY + 1) * DAY, last)
-            done = Summary()
             for device, parts in of.items():
                 if any(part.first <= day_end and part.last > first for part in parts):
-                    done.add(self._judge(device, [part.quantity for part in parts], first, day_end))
-            yield day_end, done
+                    yield first, self._judge(device, [part.quantity for part in parts], first, day_end)
             first = day_end
+        yield last, Summary()
 
     def _judge(self, device: str, quantities: Sequence[str], after: int, until: int) -> Summary:
         """One device over a part of one UTC day."""
@@ -144,7 +156,7 @@ class Judge:
             self._medians.clear()
             self._day = day
         hours = day + np.arange(1, 25, dtype=np.int64) * HOUR
-        near = [self._places.near(device, int(hour)) for hour in hours]
+        near = self._places.near_at(device, hours.tolist())
         nearby = {}
         for name in quantities:
             limit = self._limits.get(name)

@@ -39,22 +39,21 @@ def judge(settings: Settings, after: int, until: int, devices: tuple[str, ...], 
         for device in devices:
             registry.device(device)
         places = Places(registry.deployments())
-    rows = []
+    rows, done = [], "would change" if dry_run else "changed"
     for name in settings.stores:
         store = open_store(name, settings)
         try:
             whole = Summary()
-            with progress(f"Days of {name}", None) as tell:
-                for n, (end, part) in enumerate(
-                    Judge(store, places, limits, dry_run=dry_run).run(devices or None, after, until), 1
-                ):
+            with progress(f"Values of {name}", None) as tell:
+                day = None
+                for end, part in Judge(store, places, limits, dry_run=dry_run).run(devices or None, after, until):
                     whole.add(part)
-                    tell(n)
-                    if part.changed:
-                        click.echo(f"{name}: done until {iso(end)}, {part.changed} flags changed", err=True)
+                    tell(whole.values)
+                    if day is not None and end > day:
+                        click.echo(f"{name}: done until {iso(end)}, {whole.changed} flags {done}", err=True)
+                    day = end
         finally:
             store.close()
-        done = "would change" if dry_run else "changed"
         click.echo(f"{name}: {whole.values} values judged, {whole.changed} flags {done}.", err=True)
         if not whole.values:
             raise NothingFound(f"The store {name} has no values of these kits in that period.")

@@ -99,8 +99,9 @@ def replay(
         delivery.open()
         for some in archive(spool, ReadingJudge(load_limits(settings.limits)), after, until):
             refused = delivery.deliver(some, spool)
-            with spool.transaction():
-                spool.mark_due(sink, due(some))
+            if settings.judge_s:
+                with spool.transaction():
+                    spool.mark_due(sink, due(some))
             aside += refused
             written += len(some) - refused
             progress(written)
@@ -143,8 +144,9 @@ def rebuild(
     def write(some: list[Row]) -> None:
         nonlocal done
         delivery.deliver(some, spool)
-        with spool.transaction():
-            spool.mark_due(sink, due(some))
+        if settings.judge_s:
+            with spool.transaction():
+                spool.mark_due(sink, due(some))
         done += len(some)
         progress(done)
 
