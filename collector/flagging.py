@@ -13,10 +13,11 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from collector.errors import NetworkError, SettingError, StoreError
-from collector.ingest.spool import Due, Spool
+from collector.ingest.due import Due, SourceDay, drop, note, take
+from collector.ingest.spool import Spool
 from collector.judge import load_limits
 from collector.judge.window import SPAN_BEHIND, span_before
 from collector.judging import Judge, Places, Summary
@@ -67,18 +68,21 @@ class Flagger(threading.Thread):
     def look(self, sink: str, spool: Spool) -> Summary:
         """Judges what is due in one store now; returns what was found."""
         done = Summary()
-        notes = spool.due(sink)
+        notes = {(one.source, one.day): one for one in take(spool, sink)}
         if not notes:
             return done
         with Registry(self._settings.registry_url) as registry:
             places = Places(registry.deployments())
-        self._note_what_late_values_touch(sink, spool, notes, places)
-        notes = spool.due(sink)
+        touched = self._touched(notes.values(), places)
+        note(spool, sink, touched, marks=0)
+        for (source, day), since in touched.items():
+            known = notes.get((source, day), Due(source, day, since, 0))
+            notes[source, day] = known._replace(since=min(since, known.since))
         store = open_store(sink, self._settings)
         try:
             judge, begun = Judge(store, places, self._limits), time.thread_time()
-            for day in sorted({one.day for one in notes}):
-                some = [one for one in notes if one.day == day]
+            for day in sorted({day for _, day in notes}):
+                some = [one for one in notes.values() if one.day == day]
                 after = max(min(one.since for one in some) - 1 - SPAN_BEHIND, (day - 1) * DAY)
                 for _, part in judge.run([one.source for one in some], after, (day + 1) * DAY):
                     done.add(part)
@@ -86,21 +90,22 @@ class Flagger(threading.Thread):
                     if self._stop_judging.wait(_REST * worked):
                         return done
                     begun = time.thread_time()
-                spool.drop_due(sink, some)
+                drop(spool, sink, some)
         finally:
             store.close()
         return done
 
-    def _note_what_late_values_touch(self, sink: str, spool: Spool, notes: list[Due], places: Places) -> None:
-        """Values that came late change what is said of the days behind them, and of the kits nearby."""
+    def _touched(self, notes: Iterable[Due], places: Places) -> dict[SourceDay, int]:
+        """The days of which values that came late change what was said: those behind, and of the kits nearby."""
         now = self._clock()
-        touched: dict[tuple[str, int], int] = {}
+        touched: dict[SourceDay, int] = {}
         for one in notes:
-            end = (one.day + 1) * DAY
-            for n in range(self._days_touched):
-                if one.marks and end + n * DAY < now:
-                    touched.setdefault((one.source, one.day + 1 + n), end + n * DAY + 1)
-            if one.marks and one.since < now - _LATE:
-                touched |= {(other, one.day): one.since for other in places.near(one.source, one.since)}
-        with spool.transaction():
-            spool.mark_due(sink, touched, marks=0)
+            if not one.marks:
+                continue
+            for day in range(one.day + 1, one.day + 1 + self._days_touched):
+                if day * DAY < now:
+                    touched[one.source, day] = day * DAY + 1
+            if one.since < now - _LATE:
+                for other in places.near(one.source, one.since):
+                    touched[other, one.day] = min(one.since, touched.get((other, one.day), one.since))
+        return touched

@@ -38,6 +38,7 @@ _KEYS = {
     "seen": ("t", "device"),
     "dated": ("device", "boot", "seq"),
     "due": ("sink", "day", "source"),
+    "look": ("sink",),
 }
 
 

@@ -15,13 +15,13 @@ import time
 from collections.abc import Iterable, Sequence
 
 from collector.ingest.delivery import LONGEST_WAIT, Delivery, Opener, Stopped
+from collector.ingest.due import Notebook
 from collector.ingest.spool import Quarantined, Spool, Spooled
 from collector.judge import ReadingJudge, load_limits
 from collector.message import Reason, readings_topic
-from collector.moments import DAY
 from collector.settings import Settings
 from collector.store import open_store
-from collector.store.base import Judged, Row, Rows
+from collector.store.base import Rows
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class Sender(threading.Thread):
         self._stop_sending = stop
         self._open = open_
         self._told = ("", "")
+        self._notebook = Notebook(sink)
         self._judge = ReadingJudge(load_limits(settings.limits))
 
     def run(self) -> None:
@@ -86,7 +87,9 @@ class Sender(threading.Thread):
         some = rows(batch, self._judge)
         delivery.deliver(some, spool)
         keep_damaged(batch, spool)
-        spool.move(self.sink, batch[-1].id, due(some.readings) if self._settings.judge_s else None)
+        if self._settings.judge_s:
+            self._notebook.note(spool, some.readings)
+        spool.move(self.sink, batch[-1].id)
         return True
 
     def _tell(self, spool: Spool, state: str, trouble: str) -> None:
@@ -103,16 +106,6 @@ class Sender(threading.Thread):
 def rows(messages: Iterable[Spooled], judge: ReadingJudge) -> Rows:
     """Messages of the spool as rows for a store."""
     return Rows([judge(message.device, reading, t) for message in messages for reading, t in message.readings])
-
-
-def due(some: Iterable[Judged | Row]) -> dict[tuple[str, int], int]:
-    """The days of readings or rows, (source, UTC day number), each with the first time of it."""
-    found: dict[tuple[str, int], int] = {}
-    for one in some:
-        key = one.source, (one.t - 1) // DAY
-        if found.setdefault(key, one.t) > one.t:
-            found[key] = one.t
-    return found
 
 
 def keep_damaged(batch: Sequence[Spooled], spool: Spool) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from collector.errors import NothingFound
 from collector.ingest.delivery import Delivery
-from collector.ingest.sender import due, rows
+from collector.ingest.due import days_of, note
+from collector.ingest.sender import rows
 from collector.ingest.spool import Spool
 from collector.judge import ReadingJudge, load_limits
 from collector.settings import Settings
@@ -100,8 +101,7 @@ def replay(
         for some in archive(spool, ReadingJudge(load_limits(settings.limits)), after, until):
             refused = delivery.deliver(some, spool)
             if settings.judge_s:
-                with spool.transaction():
-                    spool.mark_due(sink, due(some))
+                note(spool, sink, days_of(some))
             aside += refused
             written += len(some) - refused
             progress(written)
@@ -145,8 +145,7 @@ def rebuild(
         nonlocal done
         delivery.deliver(some, spool)
         if settings.judge_s:
-            with spool.transaction():
-                spool.mark_due(sink, due(some))
+            note(spool, sink, days_of(some))
         done += len(some)
         progress(done)
 

@@ -10,7 +10,7 @@ the keeper (archive.py) lets it go; repair.py looks after a damaged file.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,12 +66,13 @@ INSERT INTO seen_by_time (t, device, boot, seq) SELECT t, device, boot, seq FROM
 DROP TABLE seen;
 ALTER TABLE seen_by_time RENAME TO seen;
 """,
-    # Days of which a sink got new values that are not judged yet beside those before, behind and nearby.
+    # Days of which a sink got new values that are not judged yet beside those before, behind and nearby: due.py.
     """
 CREATE TABLE due (
     sink TEXT NOT NULL, source TEXT NOT NULL, day INTEGER NOT NULL, since INTEGER NOT NULL, marks INTEGER NOT NULL,
     PRIMARY KEY (sink, day, source)
 ) WITHOUT ROWID;
+CREATE TABLE look (sink TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 """,
 )
 SCHEMA_VERSION = len(_STEPS)
@@ -98,15 +99,6 @@ class Quarantined(NamedTuple):
     seqs: str  # ranges as JSON
     kept: bool
     payload: bytes | None
-
-
-class Due(NamedTuple):
-    """A day of a source that is to be judged."""
-
-    source: str
-    day: int  # UTC days since 1970; t belongs to the day in which its interval began
-    since: int  # t of the first value that is new, s since 1970
-    marks: int  # how often it was noted
 
 
 @dataclass
@@ -308,39 +300,13 @@ class Spool:
             for id_, device, received, payload, taken in found
         ]
 
-    def move(self, sink: str, position: int, due: Mapping[tuple[str, int], int] | None = None) -> None:
-        """Moves a sink's cursor: what lies before it is in the store. `due`: see `mark_due`."""
+    def move(self, sink: str, position: int) -> None:
+        """Moves a sink's cursor: what lies before it is in the store."""
         with self.transaction():
             self.db.execute(
                 "INSERT INTO cursor (sink, position) VALUES (?, ?)"
                 " ON CONFLICT (sink) DO UPDATE SET position = excluded.position",
                 (sink, position),
-            )
-            if due:
-                self.mark_due(sink, due)
-
-    def mark_due(self, sink: str, due: Mapping[tuple[str, int], int], marks: int = 1) -> None:
-        """Notes (source, UTC day number) that are to be judged since a time [s since 1970]. Inside a transaction.
-
-        `marks` is 0 where no value is new, but one nearby is.
-        """
-        self.db.executemany(
-            "INSERT INTO due (sink, source, day, since, marks) VALUES (?, ?, ?, ?, ?) ON CONFLICT (sink, day, source)"
-            " DO UPDATE SET since = min(since, excluded.since), marks = marks + excluded.marks",
-            [(sink, source, day, since, marks) for (source, day), since in due.items()],
-        )
-
-    def due(self, sink: str) -> list[Due]:
-        """What is to be judged, in order of days."""
-        query = "SELECT source, day, since, marks FROM due WHERE sink = ? ORDER BY day, source"
-        return [Due(*row) for row in self.db.execute(query, (sink,))]
-
-    def drop_due(self, sink: str, done: Iterable[Due]) -> None:
-        """Forgets what was judged, unless it was marked again meanwhile."""
-        with self.transaction():
-            self.db.executemany(
-                "DELETE FROM due WHERE sink = ? AND day = ? AND source = ? AND marks = ?",
-                [(sink, one.day, one.source, one.marks) for one in done],
             )
 
     def tell(self, sink: str, state: str, now_ms: int, trouble: str = "") -> None:

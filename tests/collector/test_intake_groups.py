@@ -83,7 +83,8 @@ def test_a_spool_of_an_older_version_remembers_what_it_has_seen(tmp_path):
     db.executescript(
         "CREATE TABLE old (device INTEGER NOT NULL, t INTEGER NOT NULL, boot INTEGER NOT NULL, seq INTEGER NOT NULL,"
         " PRIMARY KEY (device, t)) WITHOUT ROWID; INSERT INTO old SELECT device, t, boot, seq FROM seen;"
-        "DROP TABLE due; DROP TABLE seen; ALTER TABLE old RENAME TO seen; ALTER TABLE device DROP COLUMN newest;"
+        "DROP TABLE due; DROP TABLE look; DROP TABLE seen; ALTER TABLE old RENAME TO seen;"
+        "ALTER TABLE device DROP COLUMN newest;"
         "PRAGMA user_version = 2;"
     )
     db.close()
