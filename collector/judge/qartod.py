@@ -7,7 +7,7 @@ a long series may be judged in pieces of any size. `window` calls them.
 References
 ----------
 .. [1] U.S. IOOS, Manual for Real-Time Quality Control of In-situ Temperature and Salinity Data (QARTOD), version 2.1,
-   2020, tests 4 to 9. DOI: 10.25923/x02m-m555
+   2020, tests 4 to 11. DOI: 10.25923/x02m-m555
 """
 
 from __future__ import annotations
@@ -130,8 +130,9 @@ def spike(t: Times, dt: Times, value: Floats, suspect: float | None, fail: float
 
     Notes
     -----
-    Test 6 of [1]_. The height is the smaller one of the two steps beside the value where they go opposite ways, and 0
-    elsewhere: so the innocent values beside a spike, and both sides of a step, pass.
+    Test 6 of [1]_, which measures the height against the mean of the values beside it. Here it is the smaller one of
+    the two steps where they go opposite ways, and 0 elsewhere: so the innocent values beside a spike, and both sides of
+    a step, pass.
 
     >>> t = np.arange(5) * 60
     >>> spike(t, np.full(5, 60), np.array([20.0, 20.1, 25.0, 20.2, 20.1]), 3, 10).tolist()
@@ -164,7 +165,7 @@ def rate_of_change(t: Times, dt: Times, value: Floats, suspect: float | None, fa
 
     Notes
     -----
-    Test 7 of [1]_. Steps of less than a minute count as a minute's: they are mostly noise.
+    Test 7 of [1]_, with a fixed limit in place of a multiple of the standard deviation. Steps of less than a minute count as a minute's: they are mostly noise.
 
     >>> rate_of_change(np.array([0, 60, 660]), np.full(3, 60), np.array([20.0, 24.0, 34.0]), 3, 10).tolist()
     [2, 3, 1]
@@ -261,7 +262,7 @@ def attenuated_signal(
 
     Notes
     -----
-    Test 9 of [1]_.
+    Test 10 of [1]_, by the range of the values.
 
     >>> t = np.arange(1, 25) * 3600
     >>> attenuated_signal(t, np.full(24, 3600), 50 + np.arange(24) % 2, 3.0)[-1]
@@ -297,8 +298,8 @@ def neighbour(own: Floats, others: Floats, floor: float, share: float) -> Flags:
 
     Notes
     -----
-    The multi-variate test 10 of [1]_ has no counterpart for nets of equal sensors; this compares with the median of the
-    neighbours, and takes three times their own spread (from the median absolute deviation) as usual.
+    Test 11 of [1]_, which leaves open how to compare. Here it is with the median of the neighbours, and three times
+    their own spread (from the median absolute deviation) is usual.
 
     >>> others = np.array([[10.0, 10.0], [11.0, 11.0], [12.0, np.nan]])
     >>> neighbour(np.array([90.0, 90.0]), others, 20, 1.0).tolist()
