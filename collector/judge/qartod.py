@@ -165,7 +165,8 @@ def rate_of_change(t: Times, dt: Times, value: Floats, suspect: float | None, fa
 
     Notes
     -----
-    Test 7 of [1]_, with a fixed limit in place of a multiple of the standard deviation. Steps of less than a minute count as a minute's: they are mostly noise.
+    Test 7 of [1]_, with a fixed limit in place of a multiple of the standard deviation. Steps of less than a
+    minute count as a minute's: they are mostly noise.
 
     >>> rate_of_change(np.array([0, 60, 660]), np.full(3, 60), np.array([20.0, 24.0, 34.0]), 3, 10).tolist()
     [2, 3, 1]
