@@ -14,7 +14,7 @@ from collector.store.base import Row, Store
 DAY = 86400
 START = 20_454 * DAY  # 2026-01-01, midnight UTC
 STEP = 600
-KITS = ("kit-a", "kit-b", "kit-c", "kit-d", "kit-e")
+KITS = ("kit-00a", "kit-00b", "kit-00c", "kit-00d", "kit-00e")
 
 
 def deployment(no: int, device: str, north_km: float, exposure: str = "outdoor", **more: int | None) -> Deployment:
@@ -31,9 +31,9 @@ def places() -> Places:
 
 
 def street(days: int = 2) -> list[Row]:
-    """Values every ten minutes. On the first day: kit-a's temperature leaps once at 10:00 and stands still from 14:00;
-    kit-b's air is damp at 03:00; kit-c has more PM2.5 than PM10 at 05:00; kit-d cannot be at 07:00; kit-e's PM2.5 is
-    far above the street's from 18:00 to 20:00. A value of kit-a's was dated by the collector."""
+    """Values every ten minutes. On the first day: kit-00a's temperature leaps once at 10:00 and stands still from 14:00;
+    kit-00b's air is damp at 03:00; kit-00c has more PM2.5 than PM10 at 05:00; kit-00d cannot be at 07:00; kit-00e's PM2.5 is
+    far above the street's from 18:00 to 20:00. A value of kit-00a's was dated by the collector."""
     t = START + STEP * np.arange(1, days * DAY // STEP + 1)
     hour = (t - START) / 3600
     rng = np.random.default_rng(5)
@@ -42,22 +42,22 @@ def street(days: int = 2) -> list[Row]:
         temperature = np.round(12 + 5 * np.sin(2 * np.pi * (hour - 9) / 24) + rng.normal(0, 0.1, len(t)), 2)
         humidity, pm25 = np.round(70 - 2 * (temperature - 12), 1), np.round(10 + rng.normal(0, 0.5, len(t)), 1)
         pm10 = np.round(pm25 * 1.5, 1)
-        if kit == "kit-a":
+        if kit == "kit-00a":
             temperature[hour == 10] += 40
             temperature[(hour > 14) & (hour <= 20)] = 14.0
-        if kit == "kit-b":
+        if kit == "kit-00b":
             humidity[hour == 3] = 98.0
-        if kit == "kit-c":
+        if kit == "kit-00c":
             pm10[hour == 5] = 1.0
-        if kit == "kit-d":
+        if kit == "kit-00d":
             temperature[hour == 7] = 300.0
-        if kit == "kit-e":
+        if kit == "kit-00e":
             pm25[(hour > 18) & (hour <= 20)] += 90
             pm10[(hour > 18) & (hour <= 20)] += 90
         parts = {"temperature": temperature, "humidity": humidity, "pm25": pm25, "pm10": pm10}
         for name, values in parts.items():
             rows += [Row(kit, name, int(one), STEP, float(value), 1, 0) for one, value in zip(t, values, strict=True)]
-    return [one._replace(tests=4) if one[:3] == ("kit-a", "pm25", START + STEP) else one for one in rows]
+    return [one._replace(tests=4) if one[:3] == ("kit-00a", "pm25", START + STEP) else one for one in rows]
 
 
 def contents(store: Store) -> Iterator[tuple[str, str, int, int, float, int, int]]:

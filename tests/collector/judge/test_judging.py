@@ -35,10 +35,10 @@ def run(store, devices=None, after=0, until=2**40, **more):
 
 
 def test_new_flags_leave_values_as_they_are_and_make_none(store):
-    rows = [Row("kit-a", "pm25", START + n, 60, 0.1 * n, 1, 4) for n in range(5)]
+    rows = [Row("kit-00a", "pm25", START + n, 60, 0.1 * n, 1, 4) for n in range(5)]
     store.write(rows)
     store.write_flags([])
-    store.write_flags([FlagRow("kit-a", "pm25", START + 1, 4, 5), FlagRow("kit-a", "pm25", START + 3, 3, 128)])
+    store.write_flags([FlagRow("kit-00a", "pm25", START + 1, 4, 5), FlagRow("kit-00a", "pm25", START + 3, 3, 128)])
     expected = [tuple(one) for one in rows]
     expected[1], expected[3] = (*rows[1][:5], 4, 5), (*rows[3][:5], 3, 128)
     assert [(s, q, t, dt, v, f, m) for s, q, t, dt, v, f, m in contents(store)] == expected
@@ -57,22 +57,23 @@ def test_every_fault_of_the_street_is_found_and_only_those(store):
     def of(kit, quantity):
         return {hour: found[key] for key in found for s, q, hour in [key] if (s, q) == (kit, quantity)}
 
-    temperature = of("kit-a", "temperature")
+    temperature = of("kit-00a", "temperature")
     # 40 Cel up in ten minutes and down again: 4 in a minute; the spike is higher than 10.
     assert temperature.pop(10.0) == (4, SPIKE | RATE)
     assert temperature.pop(36_600 / 3600) == (3, RATE)
     # The same since 14:10; three hours of it, 18 values, are there at 17:00.
     assert min(temperature) == 17.0 and max(temperature) == 20.0
     assert set(temperature.values()) == {(3, FLAT)}
-    assert of("kit-b", "pm25") == of("kit-b", "pm10") == {3.0: (3, HUMIDITY)}
-    assert of("kit-c", "pm25") == of("kit-c", "pm10") == {5.0: (3, ORDER)}
-    assert of("kit-d", "temperature") == {7.0: (4, RANGE)}
-    assert set(of("kit-e", "pm25").values()) == {(3, NEIGHBOUR)} and len(of("kit-e", "pm25")) == 12
-    assert set(of("kit-e", "pm10").values()) == {(3, NEIGHBOUR)} and len(of("kit-e", "pm10")) == 12
-    assert len(found) == 2 + 19 + 2 + 2 + 1 + 24
+    assert of("kit-00b", "pm25") == of("kit-00b", "pm10") == {3.0: (3, HUMIDITY)}
+    assert of("kit-00b", "humidity") == {3.0: (3, SPIKE)}  # 18 % up and down again
+    assert of("kit-00c", "pm25") == of("kit-00c", "pm10") == {5.0: (3, ORDER)}
+    assert of("kit-00d", "temperature") == {7.0: (4, RANGE)}
+    assert set(of("kit-00e", "pm25").values()) == {(3, NEIGHBOUR)} and len(of("kit-00e", "pm25")) == 12
+    assert set(of("kit-00e", "pm10").values()) == {(3, NEIGHBOUR)} and len(of("kit-00e", "pm10")) == 12
+    assert len(found) == 2 + 19 + 3 + 2 + 1 + 24
     assert done.values == 5 * 4 * 288 and done.changed == len(found)
-    assert done.found["kit-a"] == {"spike": 1, "rate": 2, "flat_line": 19, "received_time": 1}
-    assert ("kit-a", "pm25", START + 600, 4) in [(s, q, t, m) for s, q, t, _, _, _, m in contents(store)]
+    assert done.found["kit-00a"] == {"spike": 1, "rate": 2, "flat_line": 19, "received_time": 1}
+    assert ("kit-00a", "pm25", START + 600, 4) in [(s, q, t, m) for s, q, t, _, _, _, m in contents(store)]
 
 
 def test_judging_again_changes_nothing_and_a_dry_run_writes_nothing(store):
@@ -113,7 +114,7 @@ def test_a_station_is_judged_by_nobody_and_a_store_without_values_has_nothing(st
     store.write([Row("station:nl-1", "pm25", START + HOUR, HOUR, -5.0, 1, 0)])
     assert run(store).values == 0
     store.write(
-        [Row("kit-a", "pm25", START + HOUR, 60, -5.0, 1, 0), Row("kit-a", "radon", START + HOUR, 60, 1.0, 1, 0)]
+        [Row("kit-00a", "pm25", START + HOUR, 60, -5.0, 1, 0), Row("kit-00a", "radon", START + HOUR, 60, 1.0, 1, 0)]
     )
     assert run(store).changed == 2
     assert sorted(row[5:] for row in contents(store)) == [(1, 0), (2, 2), (4, 1)]
