@@ -100,7 +100,7 @@ class Judge:
         self._store, self._places, self._limits, self._dry_run = store, places, limits, dry_run
         self._before = span_before(limits)
         self._medians: dict[tuple[str, str], NDArray[np.float64]] = {}
-        self._day = 0
+        self._period = 0, 0
 
     def run(self, devices: Sequence[str] | None, after: int, until: int) -> Iterator[tuple[int, Summary]]:
         """Judges all values with after < t <= until, day by day.
@@ -129,7 +129,7 @@ class Judge:
     def _judge(self, device: str, quantities: Sequence[str], after: int, until: int) -> Summary:
         """One device over a part of one UTC day."""
         read = {name: self._store.read(device, name, after - self._before, until + SPAN_BEHIND) for name in quantities}
-        hours, nearby = self._hours_nearby(device, [name for name in quantities if len(read[name])], until)
+        hours, nearby = self._hours_nearby(device, [name for name in quantities if len(read[name])], after, until)
         judged = judge_source(read, self._limits, hours, nearby)
         summary, rows = Summary(), []
         for name, values in read.items():
@@ -148,14 +148,13 @@ class Judge:
         return summary
 
     def _hours_nearby(
-        self, device: str, quantities: Sequence[str], until: int
+        self, device: str, quantities: Sequence[str], after: int, until: int
     ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]:
-        """The ends of the hours of the day that ends with, or holds, `until`; and the neighbours' medians of them."""
-        day = (until - 1) // DAY * DAY
-        if day != self._day:
+        """The ends of the hours that a period touches, and the neighbours' medians of them."""
+        hours = np.arange(after // HOUR + 1, -(-until // HOUR) + 1, dtype=np.int64) * HOUR
+        if (after, until) != self._period:
             self._medians.clear()
-            self._day = day
-        hours = day + np.arange(1, 25, dtype=np.int64) * HOUR
+            self._period = after, until
         near = self._places.near_at(device, hours.tolist())
         nearby = {}
         for name in quantities:
@@ -172,6 +171,6 @@ class Judge:
     def _median(self, device: str, quantity: str, hours: NDArray[np.int64]) -> NDArray[np.float64]:
         key = device, quantity
         if key not in self._medians:
-            values = self._store.read(device, quantity, self._day, self._day + DAY)
+            values = self._store.read(device, quantity, int(hours[0]) - HOUR, int(hours[-1]))
             self._medians[key] = hour_medians(quantity, values, hours)
         return self._medians[key]

@@ -31,9 +31,9 @@ def places() -> Places:
 
 
 def street(days: int = 2) -> list[Row]:
-    """Values every ten minutes. On the first day: kit-00a's temperature leaps once at 10:00 and stands still from 14:00;
-    kit-00b's air is damp at 03:00; kit-00c has more PM2.5 than PM10 at 05:00; kit-00d cannot be at 07:00; kit-00e's PM2.5 is
-    far above the street's from 18:00 to 20:00. A value of kit-00a's was dated by the collector."""
+    """Values every ten minutes. On the first day: kit-00a's temperature leaps once at 10:00 and stands still from 14:00
+    on; kit-00b's air is damp at 03:00; kit-00c has more PM2.5 than PM10 at 05:00; kit-00d cannot be at 07:00; kit-00e's
+    PM2.5 is far above the street's from 18:00 to 20:00. A value of kit-00a's was dated by the collector."""
     t = START + STEP * np.arange(1, days * DAY // STEP + 1)
     hour = (t - START) / 3600
     rng = np.random.default_rng(5)
