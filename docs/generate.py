@@ -83,6 +83,40 @@ def tests() -> str:
     )
 
 
+def limit_names() -> str:
+    """What each limit of the judge means."""
+    about = re.findall(r"^ {4}([a-z_]+): .*?  # (.+)$", inspect.getsource(judge.Limits), re.MULTILINE)
+    missing = {one.name for one in fields(judge.Limits)} - {name for name, _ in about}
+    if missing:
+        raise SystemExit(f"Limits: no comment says what {', '.join(sorted(missing))} means")
+    return table(("limit", "meaning"), [(f"`{name}`", text) for name, text in about])
+
+
+def judge_limits() -> str:
+    """The limits of each quantity."""
+
+    def pair(one: judge.Limits, name: str, ending: str = "") -> str:
+        both = [getattr(one, f"{name}_{grade}{ending}") for grade in ("suspect", "fail")]
+        return " / ".join("-" if limit is None else f"{limit:g}" for limit in both) if any(both) else ""
+
+    rows = []
+    for name, one in judge.LIMITS.items():
+        quantity = QUANTITIES[name]
+        flat = pair(one, "flat", "_h")
+        nearby = "" if one.neighbour_floor is None else f"{one.neighbour_floor:g}"
+        if nearby and one.neighbour_share:
+            nearby += f" and {one.neighbour_share:.0%}"
+        rows.append(
+            (
+                f"`{name}`", f"`{quantity.unit}`", f"{quantity.low:g} to {quantity.high:g}", pair(one, "spike"),
+                pair(one, "rate"), f"{flat} (within {one.flat_tolerance:g})" if flat else "", pair(one, "attenuated"),
+                nearby,
+            )
+        )  # fmt: skip
+    head = ("quantity", "unit", "range", "spike", "rate [1/min]", "flat line [h]", "least in a day", "neighbours")
+    return table(head, rows)
+
+
 def reasons() -> str:
     """Why something is refused, or noted."""
     about = comments(message.Reason)
@@ -196,6 +230,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "tests": tests,
     "reasons": reasons,
     "limits": limits,
+    "limit-names": limit_names,
+    "judge-limits": judge_limits,
     "settings": all_settings,
     "events": events,
     "http-refusals": http_refusals,

@@ -29,14 +29,14 @@ class Limits:
     humidity_above: float | None = None  # suspect in air damper than this [%]
     order_slack: float | None = None  # how much more of a smaller size there may be, beside 5 %
     spike_suspect: float | None = None  # height of a single value above or below both of its neighbours in time
-    spike_fail: float | None = None
+    spike_fail: float | None = None  # the same; such a value fails
     rate_suspect: float | None = None  # change in a minute
-    rate_fail: float | None = None
+    rate_fail: float | None = None  # the same; such a value fails
     flat_tolerance: float = 0.0  # values that differ by no more are the same
     flat_suspect_h: float | None = None  # the same for so long [h]
-    flat_fail_h: float | None = None
+    flat_fail_h: float | None = None  # the same; such a value fails
     attenuated_suspect: float | None = None  # highest less lowest value of 24 hours is smaller
-    attenuated_fail: float | None = None
+    attenuated_fail: float | None = None  # the same; such a value fails
     neighbour_floor: float | None = None  # the hour's median differs from the neighbours' by more than this ...
     neighbour_share: float = 0.0  # ... and by more than this share of theirs
     climatology: tuple[tuple[float, float] | None, ...] = ()  # lowest and highest for each of 12 months
@@ -139,7 +139,7 @@ def load_limits(path: str) -> Mapping[str, Limits]:
         except ValueError as error:
             raise SettingError(
                 f"The file of limits {path} is wrong about {quantity}: {error}.",
-                "docs/explanation/flags.md names the limits there are.",
+                "docs/reference/flags.md names the limits there are.",
             ) from error
     return table
 
