@@ -41,6 +41,7 @@ Worker = Sender | Keeper | Flagger | WebThread
 _ROOM_TO_START = 2_000_000  # so much the files need that a start makes [bytes]
 _OBJECTS = 50_000  # made before Python looks for cycles among them
 _LOOK = 2.0  # how often a start looks for room [s]
+RESTORING = ".restoring"  # in a folder that a backup is being put into, until all of it is there
 
 
 def prepare_folder(folder: Path) -> None:
@@ -55,6 +56,16 @@ def prepare_folder(folder: Path) -> None:
             f"The folder {folder} cannot be written: {error.strerror}.",
             "Choose another one with --folder, or make it writable for the user who runs citimeasure.",
         ) from error
+    refuse_unfinished(folder)
+
+
+def refuse_unfinished(folder: Path) -> None:
+    """SettingError if the folder holds a part of a backup only."""
+    if (folder / RESTORING).exists():
+        raise SettingError(
+            f"A backup is being restored into {folder}, or that was interrupted.",
+            "Wait until it is done. If nobody restores any more, empty the folder and say `citimeasure restore` again.",
+        )
 
 
 @contextmanager

@@ -44,6 +44,8 @@ COMMANDS = {
         "Set up brokers of your own: certificates, files for mosquitto or a cluster, answers to logins.",
     ),
     "sink": ("sink", "See how far each store has come, and fill one again."),
+    "backup": ("backup", "Save registry, records, embedded store and spool into one file."),
+    "restore": ("restore", "Fill an empty folder, and the registry, from a backup."),
     "doctor": ("doctor", "Check the set-up, and say what to do."),
 }
 

@@ -50,13 +50,13 @@ class Registry:
     """A connection to the registry. Thread-safe; close it, or use it in a `with` block."""
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+        self._engine = open_engine(url)
         self._writing = self._engine.execution_options(writing=True)
         try:
             upgrade(self._writing)
         except (OperationalError, DBAPIError) as error:
             self._engine.dispose()
-            raise _away(self._engine.url, error) from error
+            raise away(self._engine.url, error) from error
         except SettingError:
             self._engine.dispose()
             raise
@@ -82,7 +82,7 @@ class Registry:
         except sa.exc.DataError as error:
             raise DataError(f"{what} cannot be added: a text is too long or a number too large.") from error
         except OperationalError as error:
-            raise _away(self._engine.url, error) from error
+            raise away(self._engine.url, error) from error
 
     def _add(self, table: sa.Table, what: str, **values: Any) -> None:
         with self.writing(what) as connection:
@@ -94,7 +94,17 @@ class Registry:
             with self._engine.begin() as connection:
                 return [row._mapping for row in connection.execute(query)]
         except OperationalError as error:
-            raise _away(self._engine.url, error) from error
+            raise away(self._engine.url, error) from error
+
+    @contextmanager
+    def moment(self) -> Iterator[sa.Connection]:
+        """A transaction that sees all tables as of one moment, whoever writes meanwhile. Read only."""
+        level = {"isolation_level": "REPEATABLE READ"} if self._engine.dialect.name == "postgresql" else {}
+        try:
+            with self._engine.execution_options(**level).begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise away(self._engine.url, error) from error
 
     @property
     def identity(self) -> Identity:
@@ -294,7 +304,8 @@ def _checked(id: str) -> str:
     return id
 
 
-def _engine(url: str) -> sa.Engine:
+def open_engine(url: str) -> sa.Engine:
+    """The database of a URL; nothing is asked of it yet. SettingError if there can be none."""
     try:
         parsed = sa.make_url(url)
         if parsed.drivername == "postgresql":
@@ -327,7 +338,8 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
-def _away(url: sa.URL, error: DBAPIError) -> SettingError | NetworkError:
+def away(url: sa.URL, error: DBAPIError) -> SettingError | NetworkError:
+    """What a user is told of a database that does not do what it is asked."""
     why = str(error.orig).strip().splitlines()[0]
     if url.get_backend_name() == "sqlite":
         return SettingError(

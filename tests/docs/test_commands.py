@@ -51,6 +51,8 @@ def parse(words: list[str]) -> None:
         context = command.make_context(name, rest, parent=context)
         if not isinstance(command, click.Group):
             return
+        if command.invoke_without_command and not (context._protected_args or context.args):
+            return
         name, found, rest = command.resolve_command(context, [*context._protected_args, *context.args])
         assert found is not None
         command = found

@@ -13,10 +13,13 @@ HEAD = "0002"
 _LOCK = 0x6369746D  # any number: "citm"
 
 
-def upgrade(engine: Engine) -> None:
-    """Runs what is missing; nothing, and without importing alembic, if the database is up to date."""
+def upgrade(engine: Engine, target: str = HEAD) -> None:
+    """Runs what is missing; nothing, and without importing alembic, if the database is up to date.
+
+    An earlier `target` is for a new database that is filled with rows of that schema.
+    """
     with engine.connect() as connection:
-        if _version(connection) == HEAD:
+        if _version(connection) == target:
             return
     from alembic import command
     from alembic.config import Config
@@ -29,16 +32,16 @@ def upgrade(engine: Engine) -> None:
         _lock(connection)  # two programs that open a new registry at once take turns
         current = _version(connection)
         try:
-            if current is not None:
-                ScriptDirectory.from_config(config).get_revision(current)
+            for version in filter(None, (current, target)):
+                ScriptDirectory.from_config(config).get_revision(version)
         except CommandError as error:
             raise SettingError(
-                f"The registry has schema {current}, which this program does not know.",
+                f"The registry has schema {version}, which this program does not know.",
                 "Use the version of citimeasure that made it, or a newer one.",
             ) from error
-        if current != HEAD:
+        if current != target:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, target)
 
 
 def _lock(connection: Connection) -> None:
