@@ -9,19 +9,22 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import shutil
-import socket
+import sqlite3
 import ssl
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from collector.certificates import days_left, warning
+from collector.certificates import days_left, good_until, warning
 from collector.errors import CitimeasureError
-from collector.settings import Settings, parse_address, parse_broker
+from collector.settings import Settings, parse_address
 
 OUR_PACKAGES = ("calibration", "collector", "firmware")
+CLOCKS_APART = 60.0  # of two machines that work together [s]
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield check(settings)
         except CitimeasureError as error:
             yield Finding(name, False, str(error), error.hint)
+        except (OSError, sqlite3.Error) as error:
+            yield Finding(name, False, str(error), "Check the paths and rights of what it names, and repeat.")
 
 
 def _python(_: Settings) -> Finding:
@@ -65,21 +70,96 @@ def _packages(_: Settings) -> Finding:
     return Finding("packages", True, f"{', '.join(OUR_PACKAGES)} are ours")
 
 
-def _clock(_: Settings) -> Finding:
-    year = time.gmtime().tm_year
-    good = 2026 <= year < 2100
-    text = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-    return Finding("clock", good, text, "Set the clock; readings are refused by it.")
+def _clock(settings: Settings) -> Finding:
+    now = time.time()
+    text = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
+    if not 2026 <= time.gmtime(now).tm_year < 2100:
+        return Finding("clock", False, text, "Set the clock; readings are refused by it.")
+    behind = _latest(settings) - now
+    if behind > settings.future_s:
+        return Finding(
+            "clock",
+            False,
+            f"{text}, which is {behind:.0f} s before the last message came",
+            "It is wrong now, or was when that came. Look after the time server (`timedatectl`).",
+        )
+    for name, ahead in _other_clocks(settings):
+        if abs(ahead) > CLOCKS_APART:
+            return Finding(
+                "clock",
+                False,
+                f"{text}; the clock of {name} says {ahead:+.0f} s",
+                "One of the two is wrong. Look after the time server on both (`timedatectl`).",
+            )
+    return Finding("clock", True, text)
+
+
+def _latest(settings: Settings) -> float:
+    """When the latest message came, by the clock of that time [s since 1970]; 0 if there is none, or nobody can say."""
+    from collector.ingest.spool import FILE, Spool
+
+    if not (settings.folder / FILE).exists():
+        return 0.0
+    try:
+        spool = Spool(settings.folder)
+        try:
+            return spool.latest() / 1000
+        finally:
+            spool.close()
+    except (CitimeasureError, sqlite3.Error):  # the check of the spool says why
+        return 0.0
+
+
+def _other_clocks(settings: Settings) -> Iterator[tuple[str, float]]:
+    """How far the clocks of InfluxDB's and PostgreSQL's machines are ahead of this one [s], where they can be asked."""
+    if "influx" in settings.stores:
+        began = time.time()
+        try:
+            with urllib.request.urlopen(f"{settings.influx_url.rstrip('/')}/ping", timeout=5) as answer:
+                said = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+            yield "InfluxDB", said + 0.5 - (began + time.time()) / 2  # it names whole seconds
+        except (OSError, ValueError, TypeError):  # the check of the store says why
+            pass
+    if settings.registry.startswith("postgresql"):
+        from collector.registry import Registry
+
+        try:
+            with Registry(settings.registry_url) as registry:
+                yield "the registry's database", registry.time() - time.time()
+        except CitimeasureError:  # the check of the registry says why
+            pass
 
 
 def _folder(settings: Settings) -> Finding:
     folder = settings.folder
     if not folder.exists():
         return Finding("folder", None, f"{folder} is not there yet; `citimeasure run` makes it")
-    from collector.service import prepare_folder
+    from collector.service import is_running, prepare_folder
 
     prepare_folder(folder)
-    return Finding("folder", True, f"{folder.resolve()} can be written")
+    now = "a collector runs on it" if is_running(folder) else "no collector runs on it now"
+    return Finding("folder", True, f"{folder.resolve()} can be written; {now}")
+
+
+def _secrets(settings: Settings) -> Finding:
+    """Whether others on this machine may read what they must not."""
+    from collector.ingest.broker import PASSWORD_FILE
+
+    files = [settings.broker_password_file, settings.influx_token_file, settings.http_key]
+    if (own := settings.folder / PASSWORD_FILE).exists():
+        files.append(str(own))
+    open_ = []
+    for name in filter(None, files):
+        try:
+            if Path(name).stat().st_mode & 0o077:
+                open_.append(name)
+        except OSError as error:
+            return Finding(
+                "secrets", False, f"{name}: {error.strerror}", "Check its path, and who may read its folder."
+            )
+    if open_:
+        return Finding("secrets", False, f"others may read {', '.join(open_)}", f"chmod 600 {' '.join(open_)}")
+    return Finding("secrets", True, "nobody else may read their files")
 
 
 def _disk(settings: Settings) -> Finding:
@@ -141,33 +221,51 @@ def _broker(settings: Settings) -> Finding:
         open_ = anonymous(settings) and host not in LOOPBACK
         text += "; anyone in the network can publish there" if open_ else ""
         return Finding("broker", None if open_ else True, text)
-    host, port, tls = parse_broker(settings.broker)
+    from collector.ingest.connection import Connection, Refused
+    from collector.ingest.mqtt import address_of
+
+    address = address_of(settings, client_id="")  # a random one: under the collector's own it would throw that out
     try:
-        with socket.create_connection((host, port), timeout=5) as plain:
-            if not tls:
-                return Finding("broker", True, f"{host}:{port} answers")
-            with ssl.create_default_context(cafile=settings.broker_root or None).wrap_socket(
-                plain, server_hostname=host
-            ) as secure:
-                end = str((secure.getpeercert() or {})["notAfter"])
+        connection = Connection(address, subscription=None)
     except ssl.SSLError as error:
         hint = "Name its root in the setting broker_root, or give it a certificate for the name that the setting has."
-        return Finding("broker", False, f"{host}:{port} is not to be trusted: {error}", hint)
+        return Finding("broker", False, f"{address} is not to be trusted: {error}", hint)
     except OSError as error:
-        return Finding(
-            "broker", False, f"{host}:{port} does not answer: {error}", "Start it, or correct the setting broker."
-        )
-    if soon := warning(end, f"{host}:{port}"):
+        hint = "Start it, or correct the setting broker."
+        return Finding("broker", False, f"{address} does not answer: {error}", hint)
+    except (Refused, ValueError) as error:
+        hint = "Check the settings broker_username and broker_password_file, and the broker's list of logins."
+        return Finding("broker", False, f"{address} refuses the collector: {error}", hint)
+    end = connection.certificate_end
+    connection.close()
+    if end is None:
+        return Finding("broker", True, f"{address} answers and lets the collector in")
+    if soon := warning(end, str(address)):
         return Finding("broker", False, *soon.split(". ", 1))
-    return Finding("broker", True, f"{host}:{port} answers; its certificate is good for {days_left(end):.0f} days")
+    text = f"{address} answers and lets the collector in; its certificate is good for {days_left(end):.0f} days"
+    return Finding("broker", True, text)
+
+
+def _http(settings: Settings) -> Finding:
+    if not settings.http_listen:
+        return Finding("http", None, "readings are not taken by HTTPS")
+    if not settings.http_certificate:
+        return Finding("http", None, f"on {settings.http_listen}, without a certificate: passwords can be overheard")
+    if soon := warning(good_until(settings.http_certificate), settings.http_certificate):
+        return Finding("http", False, *soon.split(". ", 1))
+    ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+        settings.http_certificate, settings.http_key or None
+    )
+    return Finding("http", True, f"on {settings.http_listen}; the certificate and its key belong together")
 
 
 def _store(settings: Settings) -> Finding:
     from collector.store import open_store
+    from collector.store.sqlite import FILE
 
     found = []
     for name in settings.stores:
-        if name == "sqlite" and not settings.folder.exists():
+        if name == "sqlite" and not (settings.folder / FILE).exists():
             found.append("sqlite: none yet")
             continue
         store = open_store(name, settings)
@@ -192,10 +290,12 @@ _CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "packages": _packages,
     "clock": _clock,
     "folder": _folder,
+    "secrets": _secrets,
     "disk": _disk,
     "spool": _spool,
     "sinks": _sinks,
     "broker": _broker,
+    "http": _http,
     "store": _store,
     "registry": _registry,
 }

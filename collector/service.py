@@ -33,6 +33,7 @@ from collector.ingest.webserver import WebThread
 from collector.registry import Registry
 from collector.registry.roster import Roster
 from collector.settings import Settings
+from collector.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ def is_running(folder: Path) -> bool:
     return False
 
 
-def _ready(settings: Settings, stop: threading.Event) -> bool:
+def _ready(settings: Settings, stop: threading.Event, supervisor: Supervisor) -> bool:
     """Waits for room on the disk, then checks the spool and mends it; False if the service is stopped before."""
     told = False
     while True:
@@ -112,6 +113,7 @@ def _ready(settings: Settings, stop: threading.Event) -> bool:
                 log.warning("spool: it cannot be checked yet: %s", error)
         if not told:
             log.error("disk: %d kB free in %s; the collector waits for room", free // 1000, settings.folder)
+            supervisor.waiting("waits for room on the disk")
             told = True
         if stop.wait(_LOOK):
             return False
@@ -120,9 +122,10 @@ def _ready(settings: Settings, stop: threading.Event) -> bool:
 def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], None] = lambda _: None) -> None:
     """Collects until `stop` is set. `on_ready` is told the broker's address once readings are taken."""
     prepare_folder(settings.folder)
+    supervisor = Supervisor()
     with ExitStack() as stack:
         stack.enter_context(locked(settings.folder))
-        if not _ready(settings, stop):
+        if not _ready(settings, stop, supervisor):
             return
         registry = stack.enter_context(Registry(settings.registry_url))
         spool = Spool(settings.folder, writer=True)
@@ -137,7 +140,12 @@ def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], N
         meters, door = Meters(), Door()
         stack.callback(door.close)
         link = Link(settings, intake, stop, door, meters)
-        link.on_ready = lambda: on_ready(str(link.address))
+
+        def ready() -> None:
+            supervisor.ready(f"takes readings from {link.address}")
+            on_ready(str(link.address))
+
+        link.on_ready = ready
         workers_stop = threading.Event()
         workers: list[Worker] = [Sender(name, settings, workers_stop) for name in settings.stores]
         workers.append(Keeper(settings, workers_stop))
@@ -148,11 +156,12 @@ def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], N
         stack.callback(_stop_workers, workers, workers_stop)
         for worker in workers:
             worker.start()
-        watch = threading.Thread(target=_watch, args=(workers, stop), name="watch", daemon=True)
+        watch = threading.Thread(target=_watch, args=(workers, stop, link, supervisor), name="watch", daemon=True)
         watch.start()
         _collect_seldom()
         with _told_damage(spool):
             link.run()
+        supervisor.stopping()
         log.info("stopping: what was acknowledged is in %s", spool.path)
     for worker in workers:
         if worker.failed is not None:
@@ -196,11 +205,15 @@ def _told_damage(spool: Spool) -> Iterator[None]:
         ) from error
 
 
-def _watch(workers: list[Worker], stop: threading.Event) -> None:
-    """Stops the service if a worker ends before it should: better a restart than a spool that only grows."""
+def _watch(workers: list[Worker], stop: threading.Event, link: Link, supervisor: Supervisor) -> None:
+    """Stops the service if a worker ends before it should: better a restart than a spool that only grows.
+
+    While the intake's loop turns, the supervisor hears that the collector lives.
+    """
     while not stop.wait(0.5):
         if any(not worker.is_alive() for worker in workers):
             stop.set()
+        supervisor.alive(link.turned)
 
 
 def _stop_workers(workers: list[Worker], stop: threading.Event) -> None:

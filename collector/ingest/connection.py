@@ -45,9 +45,12 @@ class Address:
 
 
 class Connection:
-    """Opened by its constructor: OSError if the broker does not answer, Refused if it says no."""
+    """Opened by its constructor: OSError if the broker does not answer, Refused if it says no.
 
-    def __init__(self, address: Address, subscription: str) -> None:
+    Without a subscription it only logs in, to see whether that works.
+    """
+
+    def __init__(self, address: Address, subscription: str | None) -> None:
         self._reader = stream.Reader()
         self._early: list[tuple[str, bytes]] = []
         self._answers: list[tuple[int, bytes]] = []
@@ -73,7 +76,7 @@ class Connection:
             return None
         return str((self.socket.getpeercert() or {})["notAfter"])
 
-    def _log_in(self, address: Address, subscription: str) -> None:
+    def _log_in(self, address: Address, subscription: str | None) -> None:
         deadline = time.monotonic() + _PATIENCE
         client_id = address.client_id or f"citimeasure-{secrets.token_hex(6)}"
         self.socket.sendall(stream.connect(client_id, KEEPALIVE, address.username, address.password))
@@ -82,6 +85,8 @@ class Connection:
             raise ConnectionError(stream.REFUSALS[3])
         if body[1]:
             raise Refused(stream.REFUSALS.get(body[1], f"its code is {body[1]}"))
+        if subscription is None:
+            return
         self.socket.sendall(stream.subscribe(subscription, qos=1))
         if self._await(stream.SUBACK, 3, deadline)[2] > 2:
             raise Refused("it may not subscribe to the readings' topics")

@@ -59,6 +59,7 @@ class Link:
         self._subscription = f"$share/{group}/{SUBSCRIPTION}" if group else SUBSCRIPTION
         self._registry_away = False
         self._next_day = 0.0
+        self.turned = time.monotonic()  # when the loop last came round, within a second
         self.on_ready: Callable[[], None] = lambda: None
 
     def run(self) -> None:
@@ -202,6 +203,7 @@ class Link:
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + 1
+            self.turned = now
             self._refresh()
 
     def _look_at_certificate(self, connection: Connection) -> None:
@@ -224,8 +226,8 @@ class Link:
             self._registry_away = False
 
 
-def address_of(settings: Settings) -> Address:
-    """Where the settings say that the broker is, with the collector's name there."""
+def address_of(settings: Settings, client_id: str | None = None) -> Address:
+    """Where the settings say that the broker is, with the collector's name there, or another."""
     if settings.broker == "embedded":
         (host, port), tls = parse_address(settings.broker_listen), False
     else:
@@ -233,7 +235,8 @@ def address_of(settings: Settings) -> Address:
     username = settings.broker_username
     password = settings.secret("broker_password") if username else ""
     trust = _trust(settings.broker_root) if tls else None
-    return Address(host, port, trust, username, password, _client_id(settings.folder))
+    name = _client_id(settings.folder) if client_id is None else client_id
+    return Address(host, port, trust, username, password, name)
 
 
 def _client_id(folder: Path) -> str:

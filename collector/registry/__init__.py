@@ -106,6 +106,11 @@ class Registry:
         except OperationalError as error:
             raise away(self._engine.url, error) from error
 
+    def time(self) -> float:
+        """The clock of the database's machine [s since 1970]."""
+        with self.moment() as connection:
+            return float(connection.execute(sa.select(sa.extract("epoch", sa.func.now()))).scalar_one())
+
     @property
     def identity(self) -> Identity:
         """Passwords and tokens of kits."""
