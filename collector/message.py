@@ -107,7 +107,7 @@ def decode(device: str, payload: bytes) -> Decoded:
         return _refuse(Reason.SIZE, f"{len(payload)} bytes; at most {MAX_BYTES} are taken", payload)
     try:
         message = _decoder.decode(payload)
-    except msgspec.DecodeError as error:  # ValidationError is one of these
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # a text that is not UTF-8; a deep nest
         return _salvage(device, payload, str(error))
     if message.device is not None and message.device != device:
         return _refuse_all(message, Reason.DEVICE, f"the message names {message.device!r}, the topic {device!r}")
@@ -196,8 +196,11 @@ _EXAMPLE: dict[str, Any] = {"seq": 0, "dt": 60, "t": 0, "q": {"pm25": 0.0}}
 def _lenient(payload: bytes) -> Any:
     """JSON as Python reads it, with NaN and infinities; None for what is not even that."""
     try:
-        return json.loads(payload.decode())
-    except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        found = json.loads(payload.decode())
+        if b"\\u" in payload:  # it may name half of a pair (UTF-16), a letter that no text in UTF-8 can hold
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
+    except (ValueError, RecursionError):  # JSON's and Unicode's errors are ValueErrors
         return None
 
 

@@ -8,6 +8,7 @@ or from a file that a setting names.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -21,6 +22,10 @@ PREFIX = "CITIMEASURE_"
 CONFIG_FILE = "citimeasure.toml"
 STORES = ("sqlite", "influx")
 LOG_FORMATS = ("auto", "text", "json")
+SECRETS = ("broker_password", "influx_token")
+_URL_PASSWORD = re.compile("(//[^/:@]*:).*(?=@)")
+_PORT = re.compile("[0-9]{1,5}")  # isdigit() takes other scripts' digits too
+_LARGEST = 1_000_000_000  # of a number: the database counts in 64 bits, also the milliseconds of so many days
 
 
 def _setting(default: Any, about: str) -> Any:
@@ -97,9 +102,16 @@ class Settings:
             ) from error
 
 
-def is_secret(name: str) -> bool:
-    """Whether a setting's value must never be shown."""
-    return name in ("broker_password", "influx_token")
+def shown(name: str, value: object) -> str:
+    """A setting's value as it may be shown: without what is secret, and a database's address without its password.
+
+    >>> shown("registry", "postgresql+psycopg://me:word@host/name")
+    'postgresql+psycopg://me:(secret)@host/name'
+    """
+    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if name in SECRETS and text:
+        return "(secret)"
+    return _URL_PASSWORD.sub(r"\1(secret)", text)
 
 
 def load(
@@ -138,7 +150,7 @@ def _read_file(config: Path | None) -> dict[str, Any]:
         return {}
     try:
         found = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+    except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise SettingError(f"The settings file {path} cannot be read: {error}.", "Mend it, or name another.") from error
     unknown = sorted(set(found) - {one.name for one in fields(Settings)})
     if unknown:
@@ -151,25 +163,33 @@ def _read_file(config: Path | None) -> dict[str, Any]:
 
 def _convert(name: str, default: Any, value: Any, where: str) -> Any:
     try:
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("it holds a null character")
         if isinstance(default, Path):
             return Path(value).expanduser()
         if isinstance(default, int):
             if isinstance(value, bool):
                 raise ValueError("a truth value is no number")
-            return int(value)
+            if abs(number := int(value)) > _LARGEST:
+                raise ValueError(f"it must not be beyond {_LARGEST}")
+            return number
         if isinstance(default, tuple):
             parts = value.split(",") if isinstance(value, str) else value
             return tuple(str(part).strip() for part in parts)
         if not isinstance(value, str):
             raise ValueError("it must be a text in quotes")
         return value
-    except (TypeError, ValueError) as error:
-        raise SettingError(f"The setting {name} from {where} cannot be {value!r}: {error}.") from error
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # infinity; ~ of a user who is not there
+        raise SettingError(f"The setting {name} from {where} cannot be {_quoted(name, value)}: {error}.") from error
+
+
+def _quoted(name: str, value: object) -> str:
+    return f"{shown(name, value)!r:.200}" if isinstance(value, str) or name in SECRETS else f"{value!r:.200}"
 
 
 def _check(settings: Settings, origin: Mapping[str, str]) -> None:
     def wrong(name: str, why: str, hint: str = "") -> SettingError:
-        value = "(secret)" if is_secret(name) else repr(getattr(settings, name))
+        value = _quoted(name, getattr(settings, name))
         return SettingError(f"The setting {name} from {origin[name]} cannot be {value}: {why}.", hint)
 
     unknown = [name for name in settings.stores if name not in STORES]
@@ -215,8 +235,8 @@ def oldest_time(settings: Settings) -> int:
 def parse_address(address: str) -> tuple[str, int]:
     """`HOST:PORT` as its two parts."""
     host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise SettingError(f"{address!r} is no address.", "Write HOST:PORT, say 127.0.0.1:1883.")
+    if not colon or not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
+        raise SettingError(f"{address!r:.200} is no address.", "Write HOST:PORT, say 127.0.0.1:1883.")
     return host.strip("[]"), int(port)
 
 

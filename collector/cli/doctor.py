@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from collector.cli.options import emit, output_option
-from collector.settings import Settings, is_secret, load
+from collector.settings import Settings, load, shown
 
 
 @click.command()
@@ -44,11 +44,12 @@ def doctor(folder: Path | None, config: Path | None, show_settings: bool, output
 
 
 def _settings(settings: Settings, origin: dict[str, str]) -> list[dict[str, str]]:
-    rows = []
-    for one in fields(settings):
-        value = getattr(settings, one.name)
-        text = ",".join(value) if isinstance(value, tuple) else str(value)
-        if is_secret(one.name) and text:
-            text = "(secret)"
-        rows.append({"setting": one.name, "value": text, "from": origin[one.name], "meaning": one.metadata["about"]})
-    return rows
+    return [
+        {
+            "setting": one.name,
+            "value": shown(one.name, getattr(settings, one.name)),
+            "from": origin[one.name],
+            "meaning": one.metadata["about"],
+        }
+        for one in fields(settings)
+    ]

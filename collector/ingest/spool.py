@@ -362,5 +362,5 @@ def _readings(device: str, payload: bytes, taken: bytes | None) -> Taken:
         return [(reading, reading.t) for reading in decode(device, payload).readings if reading.t is not None]
     try:
         return _taken.decode(taken)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):  # the second: damage inside a text
         return []

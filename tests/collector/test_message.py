@@ -84,6 +84,21 @@ def test_a_deep_nest_is_refused_quickly():
     assert decode(DEVICE, payload).refused[0].reason is Reason.JSON
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'"fw":"\xff"',  # a text that is no text
+        b'"\\ud800":1',  # half of a pair, as a name and as a text
+        b'"fw":"\\udfff"',
+        b'"more":' + b"[" * 3000 + b"]" * 3000,  # a nest where nobody looks
+    ],
+)
+def test_what_no_text_can_be_is_refused_as_json(odd):
+    payload = b'{"v":1,"boot":17,%s,"readings":[{"seq":1,"t":1767261600,"dt":60,"q":{"pm25":1.0}}]}' % odd
+    decoded = decode(DEVICE, payload)
+    assert decoded.readings == [] and [one.reason for one in decoded.refused] == [Reason.JSON]
+
+
 def test_the_size_is_that_of_the_bytes():
     text = '{"v":1,"boot":1,"fw":"' + "é" * MAX_BYTES + '","readings":[]}'
     assert decode(DEVICE, text.encode()).refused[0].reason is Reason.SIZE
