@@ -93,6 +93,14 @@ def clean(*clients):
         client.loop_stop()
 
 
+def enters(broker, name, password=None):
+    """Whether a kit is let in."""
+    client, told = broker.client(name, password)
+    welcome = told["code"] is not None and not told["code"].is_failure and not told["gone"].is_set()
+    clean((client, told))
+    return welcome
+
+
 def heard_by_collector(broker, attack):
     """What the collector hears of an attack by a kit, and the kit's books."""
     listener = broker.client("collector", client_id="listener")
@@ -233,14 +241,24 @@ def test_a_kit_that_is_locked_out_is_refused_as_soon_as_mosquitto_reads_again(br
     assert not let_in[1]["code"].is_failure
     citimeasure("device", "revoke", "kit-cccccc", "--folder", broker.folder / "data")
     broker.write("--reload", broker.pid_file)
-
-    def refused():
-        tried = broker.client("kit-cccccc")
-        clean(tried)
-        return tried[1]["gone"].is_set() or tried[1]["code"].is_failure
-
-    wait_until(refused, 20, "the refusal")
+    wait_until(lambda: not enters(broker, "kit-cccccc"), 20, "the refusal")
     clean(let_in)
+
+
+def test_an_old_password_ends_as_soon_as_mosquitto_reads_again_and_the_new_one_holds(broker):
+    with Registry(Settings(folder=broker.folder / "data").registry_url) as registry:
+        registry.add_device("kit-1", "kit-dddddd")
+        old, new = (registry.identity.set_password("kit-dddddd") for _ in range(2))
+    wait_until(broker.pid_file.exists, 20, "the file with the process's number")
+    broker.write("--reload", broker.pid_file)
+    wait_until(lambda: enters(broker, "kit-dddddd", new), 20, "that the new password holds")
+    assert not enters(broker, "kit-dddddd", old)
+    with Registry(Settings(folder=broker.folder / "data").registry_url) as registry:
+        newest = registry.identity.set_password("kit-dddddd")
+    assert enters(broker, "kit-dddddd", new), "mosquitto reads its files when it is told to"
+    broker.write("--reload", broker.pid_file)
+    wait_until(lambda: not enters(broker, "kit-dddddd", new), 20, "the end of the old password")
+    assert enters(broker, "kit-dddddd", newest)
 
 
 def test_files_are_for_their_owner_and_hold_no_password_of_a_kit(broker):

@@ -264,3 +264,15 @@ def test_a_kit_that_is_locked_out_is_let_go_at_once_and_comes_back_with_a_new_pa
         assert hear(sock, 5) == REFUSED
     city.password["kit-leaves"] = city.registry.identity.set_password("kit-leaves")
     city.login("kit-leaves").close()
+
+
+def test_an_old_password_ends_within_seconds_and_the_new_one_holds_at_once(city):
+    city.registry.add_device("kit-1", "kit-turns")
+    old = city.password["kit-turns"] = city.registry.identity.set_password("kit-turns")
+    with city.login("kit-turns") as kit:
+        began = time.monotonic()
+        city.password["kit-turns"] = city.registry.identity.set_password("kit-turns")
+        assert hear(kit, 1) == b"" and time.monotonic() - began < 10
+    city.login("kit-turns").close()
+    with city.raw(connect("kit-turns", old)) as sock:
+        assert hear(sock, 5) == REFUSED
