@@ -44,9 +44,9 @@ bench: $(VENV)/dev.stamp  ## speeds as ratios with their rivals, into build/benc
 science: $(VENV)/dev.stamp  ## accuracy on real data, into build/science.json
 	$(BIN)/python -m tests.bench.science
 
-soak: $(VENV)/dev.stamp  ## kills, outages, power cuts and the kit's day and month, long
-	CITIMEASURE_SOAK=1 CITIMEASURE_REQUIRE_ALL=1 $(BIN)/python -m pytest tests/journeys tests/firmware \
-	    -k 'kill or outage or cuts or month or day or damaged' --timeout 3600
+soak: $(VENV)/dev.stamp  ## everything that breaks parts, floods, alters inputs or takes days, whole (hours)
+	CITIMEASURE_SOAK=1 CITIMEASURE_REQUIRE_ALL=1 $(BIN)/python -m pytest tests/soak tests/journeys tests/firmware \
+	    -k 'soak or kill or outage or cuts or month or day or damaged' --timeout 3600
 
 docs: $(VENV)/dev.stamp  ## the documentation, into build/docs
 	$(BIN)/python docs/generate.py

@@ -193,6 +193,20 @@ def _spool(settings: Settings) -> Finding:
     return Finding("spool", True, waiting or "every message is in its store")
 
 
+def _quarantine(settings: Settings) -> Finding:
+    from collector.ingest.spool import FILE, Spool
+
+    if not (settings.folder / FILE).exists():
+        return Finding("quarantine", None, "none yet")
+    spool = Spool(settings.folder)
+    try:
+        entries = sum(n for _, n in spool.quarantine_sizes())
+    finally:
+        spool.close()
+    kept = f"kept for {settings.quarantine_days} days, the newest {settings.quarantine_messages} of each device"
+    return Finding("quarantine", True, f"{entries} entries; {kept}")
+
+
 def _sinks(settings: Settings) -> Finding:
     from collector.ingest.sinks import sinks
     from collector.ingest.spool import FILE, Spool
@@ -293,6 +307,7 @@ _CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "secrets": _secrets,
     "disk": _disk,
     "spool": _spool,
+    "quarantine": _quarantine,
     "sinks": _sinks,
     "broker": _broker,
     "http": _http,

@@ -81,6 +81,26 @@ def test_the_archive_keeps_to_its_megabytes(tmp_path, spool):
     assert keeping.trim(spool) == 5000 and archived(spool) == (0, 0, None)
 
 
+def test_refusals_are_kept_as_long_as_is_said_and_the_doctor_says_how_long(tmp_path, spool):
+    clock = Clock()
+
+    def refuse(word):
+        intake = Intake(spool, frozenset, settings(tmp_path), clock.steady())
+        intake.take(readings_topic("kit-a1b2c3"), word)
+        intake.commit()
+
+    refuse(b"old")
+    clock.pass_by(20 * DAY)
+    refuse(b"newer")
+    clock.pass_by(11 * DAY)
+    keeper(tmp_path, clock).forget(spool)
+    assert [one.payload for one in spool.quarantined()] == [b"newer", b"old"]
+    keeper(tmp_path, clock, quarantine_days=30).forget(spool)
+    assert [one.payload for one in spool.quarantined()] == [b"newer"]
+    told = citimeasure("doctor", "--folder", tmp_path, ok=False, CITIMEASURE_QUARANTINE_DAYS="30").stdout
+    assert "quarantine: 1 entries; kept for 30 days, the newest 10000 of each device" in told
+
+
 def test_nothing_is_thrown_away_by_a_clock_that_has_just_jumped(tmp_path, spool):
     clock = Clock()
     take(spool, clock, 10)

@@ -256,8 +256,11 @@ def test_an_old_password_ends_as_soon_as_mosquitto_reads_again_and_the_new_one_h
     with Registry(Settings(folder=broker.folder / "data").registry_url) as registry:
         newest = registry.identity.set_password("kit-dddddd")
     assert enters(broker, "kit-dddddd", new), "mosquitto reads its files when it is told to"
+    staying = broker.client("kit-dddddd", new)
     broker.write("--reload", broker.pid_file)
-    wait_until(lambda: not enters(broker, "kit-dddddd", new), 20, "the end of the old password")
+    assert staying[1]["gone"].wait(20), "who came in with the old password is let go"
+    clean(staying)
+    assert not enters(broker, "kit-dddddd", new)
     assert enters(broker, "kit-dddddd", newest)
 
 
