@@ -182,7 +182,8 @@ def _emit_table(records: list[Record], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    # What is shown may come from a kit or a store: no text in it is for the terminal.
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False, emoji=False)
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     keys = list(records[0]) if records else []
     for key in keys:
@@ -198,7 +199,9 @@ def _short(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in str(value))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import click
 import pytest
 
 from collector.cli import COMMANDS, cli
+from collector.cli.options import emit
 from tests import parts
 from tests.journeys.collecting import CITIMEASURE, citimeasure, environment
 
@@ -190,6 +191,12 @@ def test_doctor_says_what_to_do(tmp_path):
     assert "very-secret" not in told
     settings = {row["setting"]: row for row in json.loads(told)}
     assert settings["influx_token"]["from"] == "CITIMEASURE_INFLUX_TOKEN"
+
+
+@pytest.mark.parametrize("words", ["[/red] is no name", "[link=https://x.example]me[/link] :skull:", "[bold]b"])
+def test_a_table_shows_the_words_of_strangers_as_they_are(capsys, words):
+    emit([{"detail": f"{words}\x1b[31m\x07"}], "table")
+    assert capsys.readouterr().out.split("\n")[1].rstrip() == f"{words}\ufffd[31m\ufffd"
 
 
 def test_the_debug_option_shows_where_an_error_comes_from(tmp_path):
