@@ -18,6 +18,7 @@ from collector.backup.restore import restore, verify
 from collector.errors import CitimeasureError, DataError, SettingError
 from collector.ingest.sender import rows
 from collector.ingest.spool import Spool
+from collector.judge import ReadingJudge, load_limits
 from collector.registry import Registry
 from collector.registry.portable import need_empty
 from collector.service import RESTORING, prepare_folder
@@ -264,7 +265,7 @@ def test_what_goes_from_the_spool_into_the_store_meanwhile_is_in_one_of_them(tmp
         """What a sender and the keeper do, in the moment between two copies."""
         spool, store = Spool(settings.folder), SqliteStore(settings.folder)
         if batch := spool.after(spool.position("sqlite"), 1000):
-            store.write(rows(batch))
+            store.write(rows(batch, ReadingJudge(load_limits(settings.limits))))
             spool.move("sqlite", batch[-1].id)
             spool.db.execute("DELETE FROM message")
         spool.close()

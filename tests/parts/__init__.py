@@ -239,6 +239,27 @@ def influxd(port: int | None = None, *, options: Sequence[str] = ()) -> Iterator
             server.kill(signal.SIGTERM)
 
 
+class Postgres(Server):
+    def start(self) -> None:
+        """It listens before it answers: "the database system is starting up"."""
+        super().start()
+        ready = [
+            str(Path(self.command[0]).parent / "pg_isready"),
+            "-q",
+            "-h",
+            self.host,
+            "-p",
+            str(self.port),
+            "-t",
+            "1",
+        ]
+        deadline = time.monotonic() + 60
+        while subprocess.run(ready, check=False).returncode != 0:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL does not answer on port {self.port}; its words are in {self.log}")
+            time.sleep(0.05)
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
     """A throw-away PostgreSQL on 127.0.0.1; yields its SQLAlchemy URL."""
@@ -271,7 +292,7 @@ def postgres() -> Iterator[str]:
         subprocess.run(initdb, check=True, capture_output=True, cwd=home, **options)  # type: ignore[call-overload]
         command = [str(binaries / "postgres"), "-D", str(cluster), "-p", str(port), "-k", folder, "-F"]
         command += ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=50"]
-        server = Server(command, port, home / "log", cwd=home, **options)
+        server = Postgres(command, port, home / "log", cwd=home, **options)
         try:
             yield f"postgresql+psycopg://citimeasure@127.0.0.1:{port}/postgres"
         finally:
