@@ -3,22 +3,56 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+from click.shell_completion import CompletionItem
 
 from collector.cli.options import Moment, emit, opened, output_option, period_options, with_settings
 from collector.errors import NothingFound
 from collector.settings import Settings
 
 _INDICATIVE = "Indicative measurements: not for testing against limit values."
+# Every of collector.series, whose import would cost a quarter of a second of each --help; a test compares them.
+EVERY = ("minute", "hour", "day", "month", "year", "max8h", "lday", "leve", "lnight", "lden")
+SHORT = {"1m": "minute", "1h": "hour", "1d": "day", "1mo": "month", "1y": "year"}
+
+
+class Interval(click.ParamType[str]):
+    """The length of an answer's intervals, by its name or its short form."""
+
+    name = "LENGTH"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        value = SHORT.get(value, value)
+        if value not in EVERY:
+            self.fail(f"{value!r} is none of {', '.join(EVERY)}, nor {', '.join(SHORT)}.")
+        return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in EVERY if name.startswith(incomplete)]
 
 
 @click.command()
 @with_settings("stores")
 @period_options
-@click.argument("source", metavar="DEVICE")
+@click.argument("source", metavar="SOURCE")
 @click.argument("quantity")
-@click.option("--raw/--calibrated", "raw", default=None, help="As measured, or corrected. [calibrated where it can be]")
-@click.option("--every", type=click.Choice(["minute", "hour"]), default="hour", show_default=True)
+@click.option(
+    "--level",
+    type=click.Choice(["raw", "calibrated"]),
+    help="As measured, or corrected. [calibrated where it can be]",
+)
+@click.option("--every", type=Interval(), default="hour", show_default=True, help="Length of the intervals.")
+@click.option("--zone", metavar="ZONE", help="Of days and longer, as Europe/Amsterdam. [that of the kit]")
+@click.option(
+    "--coverage",
+    "least",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Show what has at least this share, 0 to 1, instead of what counts by the rules.",
+)
+@click.option("--beside-station", "beside", is_flag=True, help="With the nearest official station in a column.")
 @click.option("--as-of", type=Moment(), help="With the calibrations that were known at that moment.")
 @output_option
 def query(
@@ -27,24 +61,33 @@ def query(
     until: int,
     source: str,
     quantity: str,
-    **how: object,
+    **how: Any,
 ) -> None:
     """Print a series, raw or calibrated.
 
-    DEVICE is a kit's id, or station:ID for an official station. Hours are UTC hours; an hour counts if at least 75 %
-    of it was measured. `value` is in the quantity's unit, `u` its standard uncertainty, `lower` to `upper` the 90 %
-    interval, `record` the calibration behind it.
+    SOURCE is a kit's id, station:ID for an official station, or a group of kits of which the mean is printed:
+    project:ID, within:FILE (an area in GeoJSON) or around:LATITUDE,LONGITUDE,RADIUS.
+
+    An hour counts if 45 minutes of it were measured, a day if 18 of its hours count, a month with 75 % and a year with
+    85 % of its hours. Hours are UTC hours; days and longer follow the clocks of the place. Sound levels are averaged by
+    energy; lday (07-19), leve (19-23), lnight (23-07) and lden are those of Directive 2002/49/EC. max8h is the highest
+    running mean of eight hours of a day.
+
+    `value` is in the quantity's unit, `u` its standard uncertainty, `lower` to `upper` the 90 % interval, `record` the
+    calibration behind it, `spread` the standard deviation between the kits of a group.
 
     \b
     citimeasure query kit-7hx3m9ab pm25 --last 24h
-    citimeasure query kit-7hx3m9ab pm25 --from 2026-01-01 --to 2026-02-01 -o csv > january.csv
+    citimeasure query kit-7hx3m9ab pm25 --every 1d --from 2026-01-01 --to 2026-02-01 -o csv > january.csv
+    citimeasure query kit-7hx3m9ab laeq --every lden --last 30d
+    citimeasure query project:sunny-street pm25 --every 1mo --beside-station
     citimeasure query kit-7hx3m9ab pm25 --as-of 2026-03-01
     """
-    from collector.answers import Question, ask
+    from collector.answers import ask
+    from collector.columns import Question
 
-    output, as_of = str(how["output"]), how["as_of"]
-    kind = {None: "any", True: "raw", False: "calibrated"}[how["raw"]]  # type: ignore[index]
-    question = Question(source, quantity, after, until, kind, str(how["every"]), as_of)  # type: ignore[arg-type]
+    output = str(how.pop("output"))
+    question = Question(source, quantity, after, until, kind=str(how.pop("level") or "any"), **how)
     with opened(settings) as (store, registry):
         answer = ask(store, registry, question)
     if not answer.rows:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from collector import __version__
-from collector.answers import Question, Row, as_measured, calibrated_rows, covered
+from collector.answers import covered
+from collector.columns import Question, Row, as_measured, calibrated_rows
 from collector.errors import NothingFound, SettingError
 from collector.export.cells import cell
 from collector.moments import HOUR, iso

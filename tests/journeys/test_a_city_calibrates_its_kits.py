@@ -168,7 +168,7 @@ def test_a_newer_calibration_leaves_old_answers_as_they_were(tmp_path, mosquitto
     assert after != before
     assert city.do(*ask, "--as-of", moment).stdout == before
     assert len(json.loads(city.do("calibrate", "list", "-o", "json").stdout)) == 2
-    too_early = city.do(*ask, "--calibrated", "--as-of", "2019-01-01", ok=False)
+    too_early = city.do(*ask, "--level", "calibrated", "--as-of", "2019-01-01", ok=False)
     assert too_early.returncode == 4 and "had no calibration at that moment" in too_early.stderr
 
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Series: raw values from a store as the hours that one asks for, and calibrated as they were at any moment.
+"""Raw values from a store as hours, and calibrated as they were at any moment.
 
-Everything that answers a question (query, export, evaluation) comes through here, so all give the same numbers. Hours
-are UTC hours labelled with their end; one counts if at least 75 % of it was measured (Directive (EU) 2024/2881,
+Hours are UTC hours labelled with their end; one counts if at least 75 % of it was measured (Directive (EU) 2024/2881,
 Annex V). A calibrated value is computed when asked, from the raw one and the records that were assigned by then.
 """
 
@@ -14,17 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import calibration
-from collector.errors import UsageError
 from collector.judge import Flag, Test
 from collector.moments import HOUR
-from collector.quantities import QUANTITIES, Averaging
 from collector.registry import Registry
+from collector.series.averaging import Floats, average, rule_of
 from collector.store.base import Store, Values
 
 MIN_COVERAGE = 0.75
 _MARGIN = 4  # [h]
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -52,42 +48,28 @@ class CalibratedHours:
     record: list[str | None]  # id of the calibration record behind each value
 
 
-def hour_grid(after: int, until: int) -> NDArray[np.int64]:
-    """The ends of all whole hours that lie within (after, until]."""
-    first = -(-after // HOUR) + 1
-    return np.arange(first, until // HOUR + 1, dtype=np.int64) * HOUR
+def hour_grid(after: int, until: int, phase: int = 0) -> NDArray[np.int64]:
+    """The ends of all whole hours that lie within (after, until]; hours begin `phase` seconds after those of UTC."""
+    first = -((phase - after) // HOUR) + 1
+    return np.arange(first, (until - phase) // HOUR + 1, dtype=np.int64) * HOUR + phase
 
 
-def hourly(values: Values, quantity: str, grid: NDArray[np.int64]) -> Hours:
+def hourly(values: Values, quantity: str, grid: NDArray[np.int64], *, least: float = MIN_COVERAGE) -> Hours:
     """Hourly values after the quantity's averaging rule, from values of an hour or shorter.
 
-    A value that failed a test is left out, as if it had not been measured.
+    A value that failed a test is left out, as if it had not been measured. An hour counts from the coverage `least` on.
     """
-    rule = QUANTITIES[quantity].averaging if quantity in QUANTITIES else Averaging.MEAN
-    if rule is Averaging.NONE:
-        raise UsageError(
-            f"An hourly {quantity} cannot be had from the {quantity} of minutes: percentiles do not average.",
-            "Ask for the values as measured with --every minute, or for laeq.",
-        )
+    rule = rule_of(quantity)
     n = len(grid)
     use = (values.flag < Flag.FAIL) & (values.dt <= HOUR)
-    index = -(-values.t[use] // HOUR) - (grid[0] // HOUR if n else 0)
+    index = -((grid[0] - values.t[use]) // HOUR) if n else np.empty(0, np.int64)
     inside = (index >= 0) & (index < n)
     index = index[inside]
     value, weight = values.value[use][inside], values.dt[use][inside].astype(np.float64)
     seconds = np.bincount(index, weight, n)[:n]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        if rule is Averaging.MEAN:
-            result = np.bincount(index, weight * value, n)[:n] / seconds
-        elif rule is Averaging.ENERGY_MEAN:
-            # 10 lg of the mean of 10^(L/10), ISO 1996-1
-            result = 10 * np.log10(np.bincount(index, weight * 10 ** (value / 10), n)[:n] / seconds)
-        else:
-            extreme = np.maximum if rule is Averaging.MAXIMUM else np.minimum
-            result = np.full(n, -np.inf if rule is Averaging.MAXIMUM else np.inf)
-            extreme.at(result, index, value)
+    result = average(rule, value, index, n, weight)
     coverage = np.minimum(seconds / HOUR, 1.0)
-    enough = coverage >= MIN_COVERAGE
+    enough = (coverage >= least) & (coverage > 0)
     flag = np.zeros(n, np.uint8)
     np.maximum.at(flag, index, values.flag[use][inside])
     tests = np.zeros(n, np.int32)
@@ -101,25 +83,41 @@ def hourly(values: Values, quantity: str, grid: NDArray[np.int64]) -> Hours:
     )
 
 
-def read_hours(store: Store, source: str, quantity: str, grid: NDArray[np.int64]) -> Hours:
+def read_hours(
+    store: Store, source: str, quantity: str, grid: NDArray[np.int64], *, least: float | None = None
+) -> Hours:
     """The hours of a grid, from what a store holds of a device or station."""
     after, until = (int(grid[0]) - HOUR, int(grid[-1])) if len(grid) else (0, 0)
-    return hourly(store.read(source, quantity, after, until), quantity, grid)
+    least = MIN_COVERAGE if least is None else least
+    return hourly(store.read(source, quantity, after, until), quantity, grid, least=least)
 
 
 def sensor_hours(
-    store: Store, device: str, quantity: str, covariates: tuple[str, ...], grid: NDArray[np.int64]
+    store: Store,
+    device: str,
+    quantity: str,
+    covariates: tuple[str, ...],
+    grid: NDArray[np.int64],
+    *,
+    least: float | None = None,
 ) -> tuple[Hours, dict[str, Floats]]:
     """A device's raw hours, and the arrays that a calibration works on: raw and its covariates by name."""
-    raw = read_hours(store, device, quantity, grid)
+    raw = read_hours(store, device, quantity, grid, least=least)
     inputs = {"raw": raw.value}
     for name in covariates:
-        inputs[name] = read_hours(store, device, name, grid).value
+        inputs[name] = read_hours(store, device, name, grid, least=least).value
     return raw, inputs
 
 
 def calibrated(
-    store: Store, registry: Registry, device: str, quantity: str, grid: NDArray[np.int64], *, as_of: int | None = None
+    store: Store,
+    registry: Registry,
+    device: str,
+    quantity: str,
+    grid: NDArray[np.int64],
+    *,
+    as_of: int | None = None,
+    least: float | None = None,
 ) -> CalibratedHours:
     """The calibrated hours of a grid, with the records that were assigned at the moment `as_of` (None: now).
 
@@ -140,7 +138,7 @@ def calibrated(
         ends = True if assignment.until is None else grid <= assignment.until
         which[starts & ends] = ids.index(assignment.record)
     covariates = tuple(sorted({name for record in records for name in record.covariates}))
-    raw_wide, inputs = sensor_hours(store, device, quantity, covariates, wide)
+    raw_wide, inputs = sensor_hours(store, device, quantity, covariates, wide, least=least)
     raw = Hours(*(getattr(raw_wide, name)[inner] for name in ("t", "value", "coverage", "flag", "tests")))
     value, u, lower, upper = (np.full(len(grid), np.nan) for _ in range(4))
     flag, tests = np.full(len(grid), Flag.MISSING, np.uint8), raw.tests.copy()
@@ -148,7 +146,7 @@ def calibrated(
         here = which == i
         if not here.any():
             continue
-        found = calibration.apply(record, inputs, wide)
+        found = calibration.apply(record, inputs, wide - grid[0] % HOUR)
         for target, source in ((value, found.value), (u, found.u), (lower, found.lower), (upper, found.upper)):
             target[here] = source[inner][here]
         outside = found.outside[inner][here]
