@@ -32,12 +32,13 @@ from collector.ingest.spool import Spool
 from collector.ingest.webserver import WebThread
 from collector.registry import Registry
 from collector.registry.roster import Roster
+from collector.rolling import Roller
 from collector.settings import Settings
 from collector.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
-Worker = Sender | Keeper | Flagger | WebThread
+Worker = Sender | Keeper | Flagger | Roller | WebThread
 
 _ROOM_TO_START = 2_000_000  # so much the files need that a start makes [bytes]
 _OBJECTS = 50_000  # made before Python looks for cycles among them
@@ -151,6 +152,8 @@ def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], N
         workers.append(Keeper(settings, workers_stop))
         if settings.judge_s:
             workers.append(Flagger(settings, workers_stop))
+        if settings.rollup_s and "sqlite" in settings.stores:
+            workers.append(Roller(settings, workers_stop))
         if settings.http_listen or settings.watch_listen:
             workers.append(_web(settings, door, registry, meters))
         stack.callback(_stop_workers, workers, workers_stop)

@@ -66,6 +66,7 @@ class Settings:
     registry: str = _setting("", "SQLAlchemy URL, say postgresql+psycopg://HOST/NAME; a SQLite file if empty")
     limits: str = _setting("", "a TOML file with limits of your own for the tests that flag values")
     judge_s: int = _setting(1800, "how often new values are judged beside those before and nearby [s]; 0 is never")
+    rollup_s: int = _setting(3600, "how often the embedded store's hours are packed, for quick answers [s]; 0 is never")
     commit_ms: int = _setting(20, "a group of readings is committed after this long [ms] ...")
     commit_rows: int = _setting(1000, "... or at this many messages")
     future_s: int = _setting(300, "a reading further in the future is refused [s]")
@@ -212,7 +213,7 @@ def _check(settings: Settings, origin: Mapping[str, str]) -> None:
     ):  # fmt: skip
         if getattr(settings, name) < 1:
             raise wrong(name, "it must be at least 1")
-    for name in ("archive_days", "archive_mb", "free_mb", "judge_s"):
+    for name in ("archive_days", "archive_mb", "free_mb", "judge_s", "rollup_s"):
         if getattr(settings, name) < 0:
             raise wrong(name, "it cannot be negative")
     if settings.broker != "embedded":

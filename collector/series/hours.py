@@ -7,6 +7,7 @@ Annex V). A calibrated value is computed when asked, from the raw one and the re
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from collector.judge import Flag, Test
 from collector.moments import HOUR
 from collector.registry import Registry
 from collector.series.averaging import Floats, average, rule_of
-from collector.store.base import Store, Values
+from collector.store.base import HourSums, Store, Values
 
 MIN_COVERAGE = 0.75
 _MARGIN = 4  # [h]
@@ -54,10 +55,10 @@ def hour_grid(after: int, until: int, phase: int = 0) -> NDArray[np.int64]:
     return np.arange(first, (until - phase) // HOUR + 1, dtype=np.int64) * HOUR + phase
 
 
-def hourly(values: Values, quantity: str, grid: NDArray[np.int64], *, least: float = MIN_COVERAGE) -> Hours:
-    """Hourly values after the quantity's averaging rule, from values of an hour or shorter.
+def hour_sums(values: Values, quantity: str, grid: NDArray[np.int64]) -> HourSums:
+    """Hours after the quantity's averaging rule, from values of an hour or shorter, however little was measured.
 
-    A value that failed a test is left out, as if it had not been measured. An hour counts from the coverage `least` on.
+    A value that failed a test is left out, as if it had not been measured.
     """
     rule = rule_of(quantity)
     n = len(grid)
@@ -66,30 +67,66 @@ def hourly(values: Values, quantity: str, grid: NDArray[np.int64], *, least: flo
     inside = (index >= 0) & (index < n)
     index = index[inside]
     value, weight = values.value[use][inside], values.dt[use][inside].astype(np.float64)
-    seconds = np.bincount(index, weight, n)[:n]
-    result = average(rule, value, index, n, weight)
-    coverage = np.minimum(seconds / HOUR, 1.0)
-    enough = (coverage >= least) & (coverage > 0)
+    seconds = np.minimum(np.bincount(index, weight, n)[:n], HOUR)
     flag = np.zeros(n, np.uint8)
     np.maximum.at(flag, index, values.flag[use][inside])
     tests = np.zeros(n, np.int32)
     np.bitwise_or.at(tests, index, values.tests[use][inside])
+    return HourSums(average(rule, value, index, n, weight), seconds.astype(np.int64), flag, tests)
+
+
+def counted(sums: HourSums, grid: NDArray[np.int64], least: float = MIN_COVERAGE) -> Hours:
+    """Hours of which at least the share `least` was measured; the others are missing."""
+    coverage = sums.seconds / HOUR
+    enough = (coverage >= least) & (coverage > 0)
     return Hours(
         t=grid,
-        value=np.where(enough, result, np.nan),
+        value=np.where(enough, sums.value, np.nan),
         coverage=coverage,
-        flag=np.where(enough, flag, Flag.MISSING).astype(np.uint8),
-        tests=np.where(enough, tests, tests | Test.COVERAGE).astype(np.int32),
+        flag=np.where(enough, sums.flag, Flag.MISSING).astype(np.uint8),
+        tests=np.where(enough, sums.tests, sums.tests | Test.COVERAGE).astype(np.int32),
     )
+
+
+def hourly(values: Values, quantity: str, grid: NDArray[np.int64]) -> Hours:
+    """Hours as they count, from values of an hour or shorter."""
+    return counted(hour_sums(values, quantity, grid), grid)
 
 
 def read_hours(
     store: Store, source: str, quantity: str, grid: NDArray[np.int64], *, least: float | None = None
 ) -> Hours:
-    """The hours of a grid, from what a store holds of a device or station."""
-    after, until = (int(grid[0]) - HOUR, int(grid[-1])) if len(grid) else (0, 0)
+    """The hours of a grid, from what a store holds of a device or station: from hours kept ready, else from values."""
+    rule_of(quantity)
     least = MIN_COVERAGE if least is None else least
-    return hourly(store.read(source, quantity, after, until), quantity, grid, least=least)
+    if not len(grid):
+        return counted(hour_sums(Values.of([]), quantity, grid), grid, least)
+    first, last = int(grid[0]), int(grid[-1])
+    rolled = store.rolled(source, quantity, first, last) if first % HOUR == 0 else None
+    if rolled is None:
+        return counted(hour_sums(store.read(source, quantity, first - HOUR, last), quantity, grid), grid, least)
+    parts = [rolled.hours]
+    n = len(rolled.ready)
+    if n < len(grid):
+        values = store.read(source, quantity, first + (n - 1) * HOUR, last)
+        parts.append(hour_sums(values, quantity, grid[n:]))
+    sums = HourSums(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    for begin, end in _runs(np.flatnonzero(~rolled.ready)):
+        values = store.read(source, quantity, int(grid[begin]) - HOUR, int(grid[end - 1]))
+        for i, column in enumerate(hour_sums(values, quantity, grid[begin:end])):
+            sums[i][begin:end] = column
+    return counted(sums, grid, least)
+
+
+def _runs(index: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Numbers that follow one another as (first, behind the last), for rising numbers.
+
+    >>> list(_runs(np.array([1, 2, 5])))
+    [(1, 3), (5, 6)]
+    """
+    for run in np.split(index, np.flatnonzero(np.diff(index) > 1) + 1):
+        if len(run):
+            yield int(run[0]), int(run[-1]) + 1
 
 
 def sensor_hours(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, overload
+from typing import Any, NamedTuple, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,22 @@ class Values:
         )
 
 
+class HourSums(NamedTuple):
+    """Hours by the averaging rule of their quantity, whatever was measured of them; arrays of one length."""
+
+    value: NDArray[np.float64]  # NaN where nothing was measured
+    seconds: NDArray[np.integer[Any]]  # measured, 0 to 3600
+    flag: NDArray[np.uint8]  # the worst of its values that did not fail; 0 where there is none
+    tests: NDArray[np.int32]
+
+
+class RolledHours(NamedTuple):
+    """Hours that follow one another, as a store keeps them ready."""
+
+    hours: HourSums
+    ready: NDArray[np.bool_]  # False: its values have changed; it must be made from them
+
+
 class Series(NamedTuple):
     """What a store holds of one source and quantity."""
 
@@ -127,6 +143,12 @@ class Store(Protocol):
 
     def read(self, source: str, quantity: str, after: int, until: int) -> Values:
         """The values whose interval ended after `after` and not later than `until`."""
+
+    def rolled(self, source: str, quantity: str, first: int, last: int) -> RolledHours | None:
+        """Hours that are kept ready: those that end at `first`, an hour later, and so on, up to `last` or before it.
+
+        None if there are none, as in stores that keep no hours.
+        """
 
     def series(self, source: str | None = None) -> list[Series]:
         """What there is, of one source or of all, in order of source and quantity."""

@@ -139,6 +139,9 @@ class InfluxStore:
                 return Values.of(found)
             after = rows[-1][0]
 
+    def rolled(self, source: str, quantity: str, first: int, last: int) -> None:
+        """Nothing: InfluxDB keeps values alone."""
+
     def series(self, source: str | None = None) -> list[Series]:
         """What there is, in order of source and quantity."""
         where = f" WHERE source = {_text(source)}" if source is not None else ""

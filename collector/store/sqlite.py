@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from math import isfinite
 from operator import itemgetter
 from pathlib import Path
@@ -18,16 +19,20 @@ from pathlib import Path
 import numpy as np
 
 from collector.errors import SettingError, StoreError, StoreRefused, StoreUnavailable
-from collector.store.base import FlagRow, Row, Rows, Series, Values
+from collector.moments import DAY, HOUR
+from collector.store import rollups
+from collector.store.base import FlagRow, HourSums, RolledHours, Row, Rows, Series, Values
+from collector.store.rollups import Ints
 
 FILE = "values.sqlite"
-SCHEMA_VERSION = 1
-_SCHEMA = (
+SCHEMA_VERSION = 2
+_TABLES = (
     "CREATE TABLE series (no INTEGER PRIMARY KEY, source TEXT NOT NULL, quantity TEXT NOT NULL,"
     " UNIQUE (source, quantity))",
     "CREATE TABLE value (series INTEGER NOT NULL, t INTEGER NOT NULL, dt INTEGER NOT NULL, value REAL NOT NULL,"
     " flag INTEGER NOT NULL, tests INTEGER NOT NULL, PRIMARY KEY (series, t)) WITHOUT ROWID",
 )
+_STEPS = (_TABLES, rollups.SCHEMA)  # what each version of the schema added
 _JUDGE = (
     "UPDATE value SET flag = ?, tests = ? WHERE t = ? AND series ="
     " (SELECT no FROM series WHERE source = ? AND quantity = ?)"
@@ -112,14 +117,14 @@ class SqliteStore:
 
     def _open_schema(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
+        if version < SCHEMA_VERSION:
             self._db.execute("BEGIN IMMEDIATE")
-            if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:  # nobody was quicker
-                for statement in _SCHEMA:
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]  # somebody may have been quicker
+            for statement in (one for step in _STEPS[version:] for one in step):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {max(version, SCHEMA_VERSION)}")
             self._db.execute("COMMIT")
-        elif version != SCHEMA_VERSION:
+        elif version > SCHEMA_VERSION:
             raise SettingError(
                 f"The store {self.path} has schema {version}; this program knows schema {SCHEMA_VERSION}.",
                 "Use the version of citimeasure that made it, or a newer one.",
@@ -128,12 +133,18 @@ class SqliteStore:
     def write(self, rows: Sequence[Row]) -> None:
         """One durable transaction for all rows; the last of one key counts."""
         with self._transaction():
-            self._db.executemany(UPSERT, self._sorted(rows))
+            keyed = self._sorted(rows)
+            self._db.executemany(UPSERT, keyed)
+            packed = rollups.newest(self._db)
+            rollups.mark(self._db, [row[:2] for row in keyed if row[1] <= packed])
 
     def write_flags(self, rows: Sequence[FlagRow]) -> None:
         """One durable transaction for all; the columns of values are not touched."""
         with self._transaction():
             self._db.executemany(_JUDGE, ((flag, tests, t, source, name) for source, name, t, flag, tests in rows))
+            packed = rollups.newest(self._db)
+            late = [one for one in rows if one.t <= packed]
+            rollups.mark(self._db, [(self._series(one.source, (one.quantity,))[0], one.t) for one in late])
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -181,24 +192,28 @@ class SqliteStore:
         return numbers
 
     def _number(self, source: str, quantity: str) -> int:
+        number = self._known(source, quantity)
+        if number is None:
+            self._db.execute("INSERT INTO series (source, quantity) VALUES (?, ?)", (source, quantity))
+            number = int(self._db.execute("SELECT last_insert_rowid()").fetchone()[0])
+        return number
+
+    def _known(self, source: str, quantity: str) -> int | None:
+        """The number of a series, if there is one."""
         key = (source, quantity)
         row = self._db.execute("SELECT no FROM series WHERE source = ? AND quantity = ?", key).fetchone()
-        if row is None:
-            self._db.execute("INSERT INTO series (source, quantity) VALUES (?, ?)", key)
-            row = self._db.execute("SELECT last_insert_rowid()").fetchone()
-        return int(row[0])
+        return None if row is None else int(row[0])
 
     def read(self, source: str, quantity: str, after: int, until: int) -> Values:
         """The values with after < t <= until, in order of time."""
-        key = (source, quantity)
         pages: list[np.ndarray[tuple[int], np.dtype[np.void]]] = []
         with self._told("read"):
-            found = self._db.execute("SELECT no FROM series WHERE source = ? AND quantity = ?", key).fetchone()
-            while found is not None:
+            series = self._known(source, quantity)
+            while series is not None:
                 rows = self._db.execute(
                     "SELECT t, dt, value, flag, tests FROM value"
                     " WHERE series = ? AND t > ? AND t <= ? ORDER BY t LIMIT ?",
-                    (found[0], after, until, _PAGE),
+                    (series, after, until, _PAGE),
                 ).fetchall()
                 pages.append(np.array(rows, _DTYPE))
                 if len(rows) < _PAGE:
@@ -207,6 +222,36 @@ class SqliteStore:
         table = np.concatenate(pages) if pages else np.empty(0, _DTYPE)
         columns = (np.ascontiguousarray(table[name]) for name in ("t", "dt", "value", "flag", "tests"))
         return Values(*columns)
+
+    def rolled(self, source: str, quantity: str, first: int, last: int) -> RolledHours | None:
+        """Hours that are kept ready, at one moment; None if there are none."""
+        with self._told("read"):
+            self._db.execute("BEGIN")
+            try:
+                series = self._known(source, quantity)
+                return None if series is None else rollups.read(self._db, series, first, last)
+            finally:
+                self._db.execute("COMMIT")
+
+    def roll_up(
+        self, until: int, make: Callable[[str, Values, Ints], HourSums | None], slack: int = DAY, most: int = 200
+    ) -> int:
+        """Packs hours that end not later than `until`, of some series that have any to pack; returns of how many.
+
+        A series has if hours of it are stale, or if values of it are older than `slack` seconds before that. `make`
+        gives the hours of a quantity, or None. Each block is a short transaction of its own.
+        """
+        until = until // HOUR * HOUR
+        with self._told("read"):
+            some = rollups.work(self._db, until, slack, most)
+        for series, source, quantity in some:
+            while self._packed(series, until, partial(make, quantity), partial(self.read, source, quantity)):
+                pass
+        return len(some)
+
+    def _packed(self, series: int, until: int, make: rollups.Make, values: Callable[[int, int], Values]) -> bool:
+        with self._transaction():
+            return rollups.pack(self._db, series, until, make, values)
 
     def series(self, source: str | None = None) -> list[Series]:
         """What there is, in order of source and quantity; series without values are left out."""

@@ -14,6 +14,7 @@ from collector.moments import HOUR, iso, parse_moment
 from collector.quantities import Averaging
 from collector.series import Every, hour_grid, hourly, longer, phase, windows
 from collector.series.averaging import average
+from collector.series.hours import counted, hour_sums
 from collector.series.longer import lden_of
 from collector.series.windows import GATES
 from collector.store.base import Values
@@ -92,6 +93,6 @@ def test_running_means_are_those_of_the_table(before, day, best):
 
 
 def test_a_value_of_no_minute_is_no_hour():
-    none = Values.of([])
-    hours = hourly(none, "pm25", hour_grid(0, HOUR), least=0)
+    grid = hour_grid(0, HOUR)
+    hours = counted(hour_sums(Values.of([]), "pm25", grid), grid, least=0)
     assert np.isnan(hours.value[0]) and hours.coverage[0] == 0
