@@ -56,7 +56,7 @@ EVENTS = {
     "spool: the damaged file is kept as %s; the collector goes on with what could be saved": "spool_set_aside file",
     "spool: %d messages %s; they are in the quarantine": "messages_damaged messages detail",
     "judge %s: %s New values keep the flags that they came with until the next try.": "judge_waits store error",
-    "roll up: %s Answers are slower until the next try.": "hours not packed",
+    "roll up: %s Answers are slower until the next try.": "hours_not_packed error",
     "judge %s: %d values looked at, %d flags changed": "judged store values changed",
     "keeper: the spool could not be trimmed: %s; trying again": "spool_not_trimmed error",
     "sender %s: the spool says: %s; trying again within %.0f s": "spool_busy store error wait_s",

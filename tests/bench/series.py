@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Hourly series out of the embedded store, beside DuckDB on the same rows as Parquet.
 
-A year of one sensor by minute, and a month of 500 sensors that measured every ten minutes for two. Both sides give value,
-coverage, worst flag and tests of every hour as arrays. `python -m tests.bench.series` shows the seconds, too.
+A year of one sensor by minute, and a month of 500 sensors that measured every ten minutes for two. Both sides give
+value, coverage, worst flag and tests of every hour as arrays. `python -m tests.bench.series` shows the seconds, too.
 """
 
 from __future__ import annotations
