@@ -55,6 +55,10 @@ EVENTS = {
     "spool: %s": "spool_saved what",
     "spool: the damaged file is kept as %s; the collector goes on with what could be saved": "spool_set_aside file",
     "spool: %d messages %s; they are in the quarantine": "messages_damaged messages detail",
+    "clock: most kits' clocks are %+d s from this computer's; look after this one. No kit is blamed.": (
+        "collectors_clock_off off_s"
+    ),
+    "rounds: %s Kits are told how they are when that is over.": "rounds_wait error",
     "judge %s: %s New values keep the flags that they came with until the next try.": "judge_waits store error",
     "roll up: %s Answers are slower until the next try.": "hours_not_packed error",
     "judge %s: %d values looked at, %d flags changed": "judged store values changed",

@@ -27,6 +27,7 @@ from collector.ingest.intake import Intake
 from collector.ingest.meters import Meters
 from collector.ingest.mqtt import Link
 from collector.ingest.repair import mend
+from collector.ingest.rounds import Rounds
 from collector.ingest.sender import Sender
 from collector.ingest.spool import Spool
 from collector.ingest.webserver import WebThread
@@ -34,11 +35,12 @@ from collector.registry import Registry
 from collector.registry.roster import Roster
 from collector.rolling import Roller
 from collector.settings import Settings
+from collector.store import open_store
 from collector.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
-Worker = Sender | Keeper | Flagger | Roller | WebThread
+Worker = Sender | Keeper | Flagger | Roller | Rounds | WebThread
 
 _ROOM_TO_START = 2_000_000  # so much the files need that a start makes [bytes]
 _OBJECTS = 50_000  # made before Python looks for cycles among them
@@ -154,6 +156,7 @@ def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], N
             workers.append(Flagger(settings, workers_stop))
         if settings.rollup_s and "sqlite" in settings.stores:
             workers.append(Roller(settings, workers_stop))
+        workers.append(_rounds(settings, intake, meters, link, workers_stop))
         if settings.http_listen or settings.watch_listen:
             workers.append(_web(settings, door, registry, meters))
         stack.callback(_stop_workers, workers, workers_stop)
@@ -164,6 +167,7 @@ def serve(settings: Settings, stop: threading.Event, on_ready: Callable[[str], N
         _collect_seldom()
         with _told_damage(spool):
             link.run()
+            intake.rest()
         supervisor.stopping()
         log.info("stopping: what was acknowledged is in %s", spool.path)
     for worker in workers:
@@ -179,6 +183,24 @@ def _collect_seldom() -> None:
     """
     gc.freeze()
     gc.set_threshold(_OBJECTS, 20, 20)
+
+
+def _rounds(settings: Settings, intake: Intake, meters: Meters, link: Link, stop: threading.Event) -> Rounds:
+    """The thread that tells kits how they are, not started yet."""
+    rounds = Rounds(settings, intake, meters, link.notice, stop)
+    rounds.connections = lambda: link.connections
+    if settings.broker_group:
+        rounds.elsewhere = lambda device: _newest(settings, device)
+    return rounds
+
+
+def _newest(settings: Settings, device: str) -> int:
+    """The time of the newest value of a device in the store that collectors of a group share; 0 if there is none."""
+    store = open_store(settings.stores[0], settings)
+    try:
+        return max((one.last for one in store.series(device)), default=0)
+    finally:
+        store.close()
 
 
 def _web(settings: Settings, door: Door, registry: Registry, meters: Meters) -> WebThread:

@@ -70,6 +70,10 @@ class Settings:
     commit_ms: int = _setting(20, "a group of readings is committed after this long [ms] ...")
     commit_rows: int = _setting(1000, "... or at this many messages")
     future_s: int = _setting(300, "a reading further in the future is refused [s]")
+    silent_s: int = _setting(
+        3600, "a kit of which nothing came for so long [s], and for ten of its own intervals, is called silent"
+    )
+    clock_s: int = _setting(60, "a kit whose clock differs by more than this from the collector's is told of [s]")
     oldest: str = _setting("2010-01-01", "a reading from before this day is refused")
     remember_days: int = _setting(35, "how long a reading is known again as a duplicate [days]")
     quarantine_days: int = _setting(365, "how long refused messages are kept [days]")
@@ -209,7 +213,8 @@ def _check(settings: Settings, origin: Mapping[str, str]) -> None:
         if getattr(settings, name) < 0:
             raise wrong(name, "it cannot be negative")
     for name in (
-        "commit_ms", "commit_rows", "future_s", "remember_days", "quarantine_days", "quarantine_messages", "limit_burst"
+        "commit_ms", "commit_rows", "future_s", "remember_days", "quarantine_days", "quarantine_messages",
+        "limit_burst", "silent_s", "clock_s",
     ):  # fmt: skip
         if getattr(settings, name) < 1:
             raise wrong(name, "it must be at least 1")

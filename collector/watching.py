@@ -165,6 +165,8 @@ class Watch:
         yield _counter("message_bytes", "bytes of messages that came", "way", meters.bytes)
         yield _counter("messages_held", "messages over a device's limits: not acknowledged", "way", meters.held)
         yield _counter("messages_committed", "messages in commits that succeeded", "", {"": meters.committed_messages})
+        kits: dict[_Labels, float] = {(("state", state),): n for state, n in meters.kits.items()}
+        yield _gauge("kits", "kits by state, of those that this collector has heard", kits)
         if self._readings is not None:
             answered = {str(status): n for status, n in sorted(self._readings.answered.items())}
             yield _counter("http_responses", "responses of the HTTPS way in", "status", answered)

@@ -22,6 +22,7 @@ import click
 import calibration
 from calibration.models import MODELS
 from collector import errors, judge, logs, message, settings
+from collector import reasons as codes
 from collector.cli import cli
 from collector.ingest.http import REFUSALS
 from collector.quantities import QUANTITIES, UNIT_NAMES
@@ -124,6 +125,12 @@ def reasons() -> str:
         ("code", "named under", "meaning"),
         [(f"`{one.value}`", "`noted`" if one in NOTED else "`rejected`", about[one.name]) for one in message.Reason],
     )
+
+
+def reason_words() -> str:
+    """What each code says to a host, in both languages."""
+    rows = [(f"`{code}`", *(str(codes.words(code, language)) for language in codes.LANGUAGES)) for code in codes.CODES]
+    return table(("code", "English", "Nederlands"), rows)
 
 
 def comments(enum: type[Enum]) -> dict[str, str]:
@@ -229,6 +236,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "flags": flags,
     "tests": tests,
     "reasons": reasons,
+    "reason-words": reason_words,
     "limits": limits,
     "limit-names": limit_names,
     "judge-limits": judge_limits,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -70,13 +71,13 @@ def add(
 @with_settings()
 @output_option
 def list_(settings: Settings, output: str) -> None:
-    """Show all kits, where they hang (on their grid), and how much was taken of them."""
+    """Show all kits, where they hang (on their grid), how they are, and how much was taken of them."""
     from collector.registry import Registry
 
     need_folder(settings)
     with Registry(settings.registry_url) as registry:
         devices, deployments = registry.devices(), registry.deployments()
-    counters = _counters(settings)
+    counters, states = _counters(settings), _states(settings)
     last = {one.device: one for one in deployments}
     rows = []
     for one in devices:
@@ -90,6 +91,7 @@ def list_(settings: Settings, output: str) -> None:
                 "since": iso(where.start) if where else None,
                 "place": _place(where),
                 "environment": where.environment if where else None,
+                "state": "locked out" if one.revoked else states.get(one.id, "never heard"),
                 "taken": counts.get("taken", 0),
                 "refused": _refused(counts),
             }
@@ -101,10 +103,16 @@ def list_(settings: Settings, output: str) -> None:
 @with_settings()
 @click.argument("id_", metavar="DEVICE")
 @click.option("--rejections", default=10, show_default=True, help="How many of the latest refusals and notes to show.")
+@click.option("--language", type=click.Choice(["en", "nl"]), help="Of the sentences. [that of the terminal]")
 @output_option
-def show(settings: Settings, id_: str, rejections: int, output: str) -> None:
-    """Show one kit: its places, its series, what was refused and why, its calibrations."""
+def show(settings: Settings, id_: str, rejections: int, language: str | None, output: str) -> None:
+    """Show one kit: how it is, its places, its series, what was refused and why, its calibrations.
+
+    What is wrong is said in sentences for its host, in English or Dutch: a kit that is silent, readings that were
+    refused, a clock that is off.
+    """
     from collector.message import readings_topic
+    from collector.reasons import in_words
 
     with opened(settings) as (store, registry):
         one = registry.device(id_)
@@ -113,8 +121,11 @@ def show(settings: Settings, id_: str, rejections: int, output: str) -> None:
         series = store.series(id_)
     spool = _spool(settings)
     odd = spool.quarantined(readings_topic(id_), rejections) if spool else []
+    health = _health(settings, spool, id_) if spool and not one.revoked else None
     if spool:
         spool.close()
+    codes = ["locked_out"] if one.revoked else health["codes"] if health else []
+    texts = in_words(codes, language or _language())
     places = [
         {"from": iso(d.start), "to": iso(d.until) if d.until else None, "place": _place(d), "exposure": d.exposure,
          "height": d.height, "environment": d.environment}
@@ -132,9 +143,11 @@ def show(settings: Settings, id_: str, rejections: int, output: str) -> None:
     ]  # fmt: skip
     counts = _counters(settings).get(id_, {})
     if output != "table":
-        whole = {"device": id_, "model": one.model, "simulated": one.simulated,
-                 "locked out": iso(one.revoked) if one.revoked else None, "counts": counts, "places": places,
-                 "series": measured, "refusals": told, "calibrations": used}  # fmt: skip
+        whole = {
+            "device": id_, "model": one.model, "simulated": one.simulated,
+            "locked out": iso(one.revoked) if one.revoked else None, "health": health, "words": texts,
+            "counts": counts, "places": places, "series": measured, "refusals": told, "calibrations": used,
+        }  # fmt: skip
         click.echo(json.dumps(whole, ensure_ascii=False, indent=1 if output == "json" else None))
         return
     locked = f"  LOCKED OUT since {iso(one.revoked)}" if one.revoked else ""
@@ -142,6 +155,8 @@ def show(settings: Settings, id_: str, rejections: int, output: str) -> None:
     newest = max((s.last for s in series), default=None)
     if newest is not None:
         click.echo(f"Last value {iso(newest)}, {_ago(int(time.time()) - newest)} ago.")
+    for text in texts.values():
+        click.echo(text)
     click.echo("Readings: " + (", ".join(f"{n} {name}" for name, n in counts.items()) or "none yet"))
     for title, rows in (
         ("Places", places), ("Series", measured), ("Calibrations", used), ("Refused or noted lately", told),
@@ -149,6 +164,50 @@ def show(settings: Settings, id_: str, rejections: int, output: str) -> None:
         if rows:
             click.echo()
             emit(rows, "table", title=title)
+
+
+def _states(settings: Settings) -> dict[str, str]:
+    """How each kit is that was ever heard."""
+    from collector.health import RECENT, judge
+    from collector.ingest.pulses import last_refused, rows
+
+    spool = _spool(settings)
+    if spool is None:
+        return {}
+    try:
+        now = time.time()
+        refused = last_refused(spool.db, int((now - RECENT) * 1000))
+        known = rows(spool.db)
+    finally:
+        spool.close()
+    return {id_: judge(row.pulse, refused.get(id_, {}), now, settings).state for id_, row in known.items() if row.heard}
+
+
+def _language() -> str:
+    """The language of the terminal, if we have it."""
+    from collector.reasons import language_of
+
+    said = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return language_of(said.replace("_", "-"))
+
+
+def _health(settings: Settings, spool: Any, id_: str) -> dict[str, Any]:
+    """How a kit is, from what the collector wrote down of it; that may be a minute old."""
+    from collector.health import RECENT, judge
+    from collector.ingest.pulses import DeviceRow, last_refused, refused_in_a_day, rows
+
+    now = time.time()
+    pulse = rows(spool.db).get(id_, DeviceRow(0)).pulse
+    refused = last_refused(spool.db, int((now - RECENT) * 1000)).get(id_, {})
+    verdict = judge(pulse, refused, now, settings)
+    return {
+        "state": verdict.state if pulse.heard else "never heard",
+        "codes": list(verdict.codes) if pulse.heard else [],
+        "heard": iso(pulse.heard) if pulse.heard else None,
+        "interval": pulse.pace or None,
+        "clock ahead": pulse.clock,
+        "refused in a day": refused_in_a_day(spool.db, id_, int(now * 1000)),
+    }
 
 
 def _spool(settings: Settings) -> Any:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from collector.ingest.pulses import forget_refused
 from collector.ingest.spool import Spool
 from collector.ingest.steady import SteadyClock
 from collector.settings import Settings
@@ -145,6 +146,7 @@ class Keeper(threading.Thread):
             spool.db.execute(
                 "DELETE FROM dated WHERE t < (SELECT newest - ? FROM device WHERE no = dated.device)", (remembered,)
             )
+            forget_refused(spool.db, int(now))
         cut = (now - self._settings.quarantine_days * _DAY,)
         while spool.db.execute("SELECT 1 FROM quarantine WHERE received < ? LIMIT 1", cut).fetchone():
             with spool.transaction():

@@ -135,9 +135,9 @@ class Connection:
                 raise stream.MalformedPacket(f"a packet of the kind {first >> 4}, which nobody asked for")
         self._answers.clear()
 
-    def publish(self, messages: Iterable[tuple[str, bytes]]) -> None:
+    def publish(self, messages: Iterable[tuple[str, bytes]], *, retain: bool = False) -> None:
         """Queues messages with QoS 0 and sends as much as the broker takes now."""
-        self.unsent += stream.publish(messages)
+        self.unsent += stream.publish(messages, retain=retain)
         self.flush()
 
     def flush(self) -> None:

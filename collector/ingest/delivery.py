@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from collector.errors import SettingError, StoreError, StoreRefused, StoreUnavailable
+from collector.ingest.pulses import count_refused
 from collector.ingest.spool import Quarantined, Spool
 from collector.message import Reason, readings_topic
 from collector.settings import Settings
@@ -168,7 +169,9 @@ class Delivery:
             refused.append(Quarantined(now, topic, None, reason_of(error), detail, "[]", False, None))
         with spool.transaction():
             spool.add_quarantined(refused)
-            spool.count((row.source, reason_of(error), 1) for row, error in poison)
+            counts = [(row.source, reason_of(error), 1) for row, error in poison]
+            spool.count(counts)
+            count_refused(spool.db, counts, now)
 
 
 def reason_of(error: StoreRefused) -> Reason:

@@ -33,6 +33,7 @@ class Group:
         self.messages: list[tuple[int, int, bytes, bytes | None]] = []
         self.quarantined: list[Quarantined] = []
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.refused: Counter[tuple[str, str]] = Counter()  # of registered devices
         self._safe: dict[tuple[str, int], list[int]] = defaultdict(list)
         self._rejected: dict[tuple[str, int], dict[str, Reason]] = defaultdict(dict)
         self._noted: dict[tuple[str, int], dict[str, Reason]] = defaultdict(dict)
@@ -63,6 +64,8 @@ class Group:
         for refusal in refused:
             # Counters are kept by device only where there is one, or anyone could make them grow without end.
             self.counts[device if known else "", refusal.reason] += 1
+            if known:
+                self.refused[device, refusal.reason] += 1
             if refusal.seq is None or boot is None:
                 self._errors[device] = refusal.reason
             else:

@@ -18,8 +18,9 @@ from typing import NamedTuple
 from collector.errors import NetworkError
 from collector.ingest.group import Arrived, Group
 from collector.ingest.limits import Limits
+from collector.ingest.pulses import DeviceRow, count_refused
 from collector.ingest.shelf import Shelf
-from collector.ingest.spool import DeviceRow, Key, Spool, Taken, encode_taken
+from collector.ingest.spool import Key, Spool, Taken, encode_taken
 from collector.ingest.steady import SteadyClock
 from collector.message import Decoded, Reading, Reason, Refusal, decode, device_of
 from collector.quantities import QUANTITIES
@@ -28,7 +29,7 @@ from collector.settings import Settings, oldest_time
 log = logging.getLogger(__name__)
 
 _LOOK_AGAIN = 0.2  # [s]
-_WRITE_NEWEST = 60.0  # how often the times of the devices' newest readings are written down [s]
+_WRITE_DEVICES = 60.0  # how often what is known of devices is written down [s]
 
 
 class _Candidate(NamedTuple):
@@ -72,9 +73,9 @@ class Intake:
 
     def _forget(self) -> None:
         """Drops what is remembered of the spool; after a failed commit it may not be true."""
-        self._devices: dict[str, DeviceRow] = {}
-        self._moved: set[str] = set()  # devices with a reading newer than what is written down
-        self._write_newest = 0.0
+        self.devices: dict[str, DeviceRow] = {}
+        self._moved: set[str] = set()  # devices of which something came since they were written down
+        self._write_devices = 0.0
         self._dated_boots = self.spool.dated_boots()
         self._latest = self.spool.latest()
 
@@ -92,6 +93,21 @@ class Intake:
     def wait(self, topic: str) -> float:
         """How long the limits keep a topic's next message out [s]."""
         return self._limits.wait(topic)
+
+    @property
+    def clock(self) -> SteadyClock:
+        """The clock by which readings are dated."""
+        return self._clock
+
+    @property
+    def may_send(self) -> frozenset[str]:
+        """The devices that are registered and not locked out, as of the last look."""
+        return self._known - self._locked_out
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing is taken now, for want of room on the disk."""
+        return self._full
 
     @property
     def waiting(self) -> int:
@@ -129,11 +145,26 @@ class Intake:
             self._forget()
             self._shelf.recount()
 
+    def rest(self) -> None:
+        """At the end of the service: what is known of devices is written down, if there is room."""
+        try:
+            with self.spool.transaction():
+                self._write_down()
+        except sqlite3.OperationalError as error:
+            log.warning("spool: what happened besides cannot be noted now: %s", error)
+
+    def _write_down(self) -> None:
+        self._write_devices = time.monotonic() + _WRITE_DEVICES
+        self.spool.write_devices([self.devices[device] for device in self._moved])
+        self._moved.clear()
+
     def _count_held(self) -> None:
         """Writes down how many messages were over a limit."""
         if self._limits.held:
             with self.spool.transaction():
-                self.spool.count((device, "held", n) for device, n in self._limits.held.items())
+                counts = [(device, "held", n) for device, n in self._limits.held.items()]
+                self.spool.count(counts)
+                count_refused(self.spool.db, counts, int(self._clock() * 1000))
             self._limits.held.clear()
 
     def _examine(self, known: frozenset[str]) -> None:
@@ -195,15 +226,17 @@ class Intake:
         self.spool.add_messages(group.messages)
         self.spool.add_quarantined(group.quarantined)
         self.spool.count((device, name, n) for (device, name), n in group.counts.items())
-        if time.monotonic() >= self._write_newest:
-            self._write_newest = time.monotonic() + _WRITE_NEWEST
-            self.spool.write_newest([self._devices[device] for device in self._moved])
-            self._moved.clear()
+        if group.refused:
+            refused = ((device, reason, n) for (device, reason), n in group.refused.items())
+            count_refused(self.spool.db, refused, arrived[-1].received)
+        if time.monotonic() >= self._write_devices:
+            self._write_down()
 
     def _decide(self, message: Arrived, group: Group, waiting: list[_Candidate]) -> None:
         """Refuses what is wrong with a message; its readings wait to be taken with those of others."""
         device = device_of(message.topic)
-        if (device is None or not self._is_known(device)) and not self._shelf.has_room():
+        known = device is not None and self._is_known(device)
+        if not known and not self._shelf.has_room():
             group.counts["", "held"] += 1
             return
         if device is None:
@@ -217,8 +250,12 @@ class Intake:
         decoded = decode(device, message.payload)
         self._limits.charge(message.topic, len(decoded.readings) + len(decoded.refused))
         refused = decoded.refused
+        if known:
+            row = self.devices.get(device) or self.devices.setdefault(device, self.spool.device_row(device))
+            row.heard = message.received
+            self._moved.add(device)
         if decoded.readings:
-            if self._is_known(device):
+            if known:
                 refused = self._time(device, message, decoded, group, waiting)
             else:
                 detail = "register it with `citimeasure device add`; its messages are kept and will be taken then"
@@ -232,7 +269,7 @@ class Intake:
         """Settles the times of a message's readings, which then wait; returns what is refused of the message."""
         assert decoded.boot is not None  # a decoded message with readings has one
         boot = decoded.boot
-        row = self._devices.get(device) or self._devices.setdefault(device, self.spool.device_row(device))
+        row = self.devices[device]
         horizon = message.received // 1000 + self._settings.future_s
         # A clock that was set back behind what the spool has seen may be the one that is wrong, not the kit's.
         set_back = message.received < self._latest - self._settings.future_s * 1000
@@ -260,6 +297,7 @@ class Intake:
             if self._oldest <= t <= horizon:
                 timed.append((reading, t))
             elif t <= horizon or not set_back:  # otherwise there is no answer either
+                row.delayed(message.received - t * 1000)
                 detail = f"{t} is {'in the future' if t > horizon else 'before ' + self._settings.oldest}"
                 refused.append(Refusal(Reason.CLOCK, detail, reading.seq))
         whole = not settled and not decoded.refused and len(timed) == len(decoded.readings)
@@ -318,11 +356,11 @@ class Intake:
     def _keep(self, one: _Candidate, taken: Taken, group: Group) -> None:
         """Writes down readings that are new, and notes what is unusual about them."""
         device, row, boot, message, timed, whole = one
-        newest = row.newest
+        newest, own_time = row.newest, True
         late, unknown = [], []
         for reading, t in taken:
             if t > newest:
-                newest = t
+                newest, own_time = t, reading.t is not None
             elif t < newest:
                 late.append(reading.seq)
             if not reading.q.keys() <= QUANTITIES.keys():
@@ -331,8 +369,7 @@ class Intake:
                 self.spool.date(row.no, boot, reading.seq, t)
                 self._dated_boots.add((row.no, boot))
         if newest > row.newest:
-            row.newest = newest
-            self._moved.add(device)
+            row.beat(newest, message.received, own_time=own_time)
         if late:
             group.note(message, boot, Reason.LATE, late)
         if unknown:

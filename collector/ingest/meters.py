@@ -28,6 +28,7 @@ class Meters:
         self.commits = [0] * (len(CLASSES) + 1)  # by how long they took
         self.commit_s = 0.0  # all together [s]
         self.committed_messages = 0
+        self.kits: dict[str, int] = {}  # by state, as the rounds found them
         self.empty = 0  # commits in a row after which nothing could be acknowledged
 
     def came(self, way: str, messages: Sequence[tuple[str, bytes]], admitted: int) -> None:

@@ -15,6 +15,7 @@ import select
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,6 +35,7 @@ CLIENT_ID_FILE = "client-id"
 _LONGEST_WAIT = 60.0  # between two tries to connect [s]
 _IDLE = 0.5  # how long a look at the socket may take when nothing is to be committed [s]
 _BESIDE = 0.05  # how often it is looked whether a new connection is open [s]
+_NOTICES = 500  # retained messages that are published at once
 _UNSENT = 1 << 20  # with more that the broker does not take, nothing more is read [bytes]
 
 
@@ -61,6 +63,8 @@ class Link:
         self._next_day = 0.0
         self.turned = time.monotonic()  # when the loop last came round, within a second
         self.on_ready: Callable[[], None] = lambda: None
+        self._notices: deque[tuple[str, bytes]] = deque()
+        self.connections = 0  # so many were opened since the start
 
     def run(self) -> None:
         """Returns when stopped. The first connection must succeed (BrokerError); later ones are tried for ever."""
@@ -107,6 +111,7 @@ class Link:
             ) from error
         log.info("broker %s: connected; readings are taken", self.address)
         self._meters.away_since = None
+        self.connections += 1
         self._look_at_certificate(connection)
         self.on_ready()
         return connection
@@ -159,6 +164,7 @@ class Link:
             if now >= next_tending:
                 next_tending = now + 1
                 connection.tend()
+                self._publish_notices(connection)
                 if now >= self._next_day:
                     self._look_at_certificate(connection)
             self._look()
@@ -205,6 +211,17 @@ class Link:
             self._next_look = now + 1
             self.turned = now
             self._refresh()
+
+    def notice(self, topic: str, payload: bytes) -> None:
+        """Leaves a retained message at the broker within a second or two. Any thread may call it."""
+        self._notices.append((topic, payload))
+
+    def _publish_notices(self, connection: Connection) -> None:
+        some: list[tuple[str, bytes]] = []
+        while self._notices and len(some) < _NOTICES:
+            some.append(self._notices.popleft())
+        if some:
+            connection.publish(some, retain=True)
 
     def _look_at_certificate(self, connection: Connection) -> None:
         """Warns while there is time: at each connection, and once a day on one that lasts."""

@@ -39,6 +39,7 @@ _KEYS = {
     "dated": ("device", "boot", "seq"),
     "due": ("sink", "day", "source"),
     "look": ("sink",),
+    "refusal": ("hour", "device", "reason"),
 }
 
 

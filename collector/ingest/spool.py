@@ -12,13 +12,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from collector.errors import SettingError
+from collector.ingest import pulses
+from collector.ingest.pulses import DeviceRow
 from collector.message import Reading, Reason, decode
 
 FILE = "spool.sqlite"
@@ -74,6 +75,19 @@ CREATE TABLE due (
 ) WITHOUT ROWID;
 CREATE TABLE look (sink TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 """,
+    # What there is to tell of each kit (pulses.py); the hour first, as what is asked for is always what is new.
+    """
+ALTER TABLE device ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE device ADD COLUMN pace INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE device ADD COLUMN clock INTEGER;
+ALTER TABLE device ADD COLUMN state TEXT NOT NULL DEFAULT '';
+ALTER TABLE device ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+UPDATE device SET heard = newest * 1000;
+CREATE TABLE refusal (
+    hour INTEGER NOT NULL, device TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY (hour, device, reason)
+) WITHOUT ROWID;
+""",
 )
 SCHEMA_VERSION = len(_STEPS)
 
@@ -99,14 +113,6 @@ class Quarantined(NamedTuple):
     seqs: str  # ranges as JSON
     kept: bool
     payload: bytes | None
-
-
-@dataclass
-class DeviceRow:
-    """A device in this file."""
-
-    no: int  # the short number that stands for it
-    newest: int  # t of its newest reading; in the file up to a minute older, or 0
 
 
 Key = tuple[int, int, int, int]  # (t, device's number, boot, seq): what makes a reading itself
@@ -173,14 +179,11 @@ class Spool:
 
     def device_row(self, device: str) -> DeviceRow:
         """What this file knows of a device."""
-        row = self.db.execute("SELECT no, newest FROM device WHERE id = ?", (device,)).fetchone()
-        if row is None:
-            return DeviceRow(int(self.db.execute("INSERT INTO device (id) VALUES (?)", (device,)).lastrowid or 0), 0)
-        return DeviceRow(int(row[0]), int(row[1]))
+        return pulses.row_of(self.db, device)
 
-    def write_newest(self, devices: Iterable[DeviceRow]) -> None:
-        """Writes down the times of newest readings."""
-        self.db.executemany("UPDATE device SET newest = ? WHERE no = ?", [(one.newest, one.no) for one in devices])
+    def write_devices(self, devices: Iterable[DeviceRow]) -> None:
+        """Writes down what is known of devices."""
+        pulses.write(self.db, devices)
 
     def mark_all_seen(self, keys: Sequence[Key]) -> bool:
         """Remembers readings; False, and nothing done, if the time of any was taken already."""

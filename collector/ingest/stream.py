@@ -147,6 +147,7 @@ def subscribe(topic: str, qos: int, packet_id: int = 1) -> bytes:
     return _packet(SUBSCRIBE, packet_id.to_bytes(2, "big") + _text(topic) + bytes((qos,)))
 
 
-def publish(messages: Iterable[tuple[str, bytes]]) -> bytes:
-    """Messages of less than 2 MiB with QoS 0, as one run of bytes [3.3]."""
-    return b"".join([_packet(PUBLISH, _text(topic) + payload) for topic, payload in messages])
+def publish(messages: Iterable[tuple[str, bytes]], *, retain: bool = False) -> bytes:
+    """Messages of less than 2 MiB with QoS 0, as one run of bytes [3.3]; the broker keeps the last with `retain`."""
+    first = PUBLISH | retain
+    return b"".join([_packet(first, _text(topic) + payload) for topic, payload in messages])

@@ -80,12 +80,13 @@ def test_a_spool_of_an_older_version_remembers_what_it_has_seen(tmp_path):
     bench.send(message(reading(1), reading(2, NOON + 60)))
     bench.spool.close()
     db = sqlite3.connect(tmp_path / "spool.sqlite")
+    columns = ("newest", "heard", "pace", "clock", "state", "since")
     db.executescript(
         "CREATE TABLE old (device INTEGER NOT NULL, t INTEGER NOT NULL, boot INTEGER NOT NULL, seq INTEGER NOT NULL,"
         " PRIMARY KEY (device, t)) WITHOUT ROWID; INSERT INTO old SELECT device, t, boot, seq FROM seen;"
-        "DROP TABLE due; DROP TABLE look; DROP TABLE seen; ALTER TABLE old RENAME TO seen;"
-        "ALTER TABLE device DROP COLUMN newest;"
-        "PRAGMA user_version = 2;"
+        "DROP TABLE due; DROP TABLE look; DROP TABLE refusal; DROP TABLE seen; ALTER TABLE old RENAME TO seen;"
+        + "".join(f"ALTER TABLE device DROP COLUMN {one};" for one in columns)
+        + "PRAGMA user_version = 2;"
     )
     db.close()
     bench.open()

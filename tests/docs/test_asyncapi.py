@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from collector.fleet import order
+from collector.health import Health
+from collector.ingest.rules import KIT_READS, KIT_WRITES, PREFIX
 from collector.message import TOPIC, Ack, Message, Reading, Reason, ack_topic, decode, readings_topic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,9 +47,30 @@ def test_addresses_are_those_of_the_code(api):
 
 
 def test_schemas_are_those_of_the_structs(api):
-    _, schemas = msgspec.json.schema_components([Message, Ack], ref_template="#/components/schemas/{name}")
-    assert api["components"]["schemas"] == schemas
+    _, schemas = msgspec.json.schema_components([Message, Ack, Health], ref_template="#/components/schemas/{name}")
+    described = api["components"]["schemas"]
+    assert {name: described[name] for name in schemas} == schemas
+    assert set(described) - set(schemas) == {"Status", "Command"}
     assert set(api["components"]["schemas"]["Reason"]["enum"]) == {one.value for one in Reason}
+
+
+def test_what_a_kit_says_of_itself_is_described_field_by_field(api):
+    page = (ROOT / "docs/reference/firmware.md").read_text()
+    told = page[page.index("## Status") : page.index("(updates)=")]
+    assert set(api["components"]["schemas"]["Status"]["properties"]) == set(re.findall(r"^\| `(\w+)` \|", told, re.M))
+
+
+def test_what_a_kit_obeys_is_what_the_fleet_orders(api):
+    example = api["channels"]["command"]["messages"]["Command"]["examples"][0]["payload"]
+    update = example["update"]
+    assert json.loads(order(update["version"], update["url"], update["percent"], update["at"])) == example
+    schema = api["components"]["schemas"]["Command"]["properties"]["update"]
+    assert set(schema["properties"]) == set(schema["required"]) == set(update)
+
+
+def test_every_channel_is_one_that_the_rules_of_brokers_know(api):
+    known = {*KIT_WRITES, *KIT_READS}
+    assert {one["address"] for one in api["channels"].values()} == {f"{PREFIX}/{{device}}/{name}" for name in known}
 
 
 def test_every_reference_leads_somewhere(api):
@@ -73,15 +96,16 @@ def test_examples_are_what_they_claim(api):
 
 def test_examples_in_the_description_for_people_are_messages():
     page = (ROOT / "docs/reference/message.md").read_text()
-    message, ack, command = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
+    message, ack, health, command = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
     decoded = decode("kit-a1b2c3", json.dumps(message).encode())
     assert decoded.readings and not decoded.refused
     assert msgspec.json.decode(json.dumps(ack), type=Ack).rejected
+    assert msgspec.json.decode(json.dumps(health), type=Health).codes == ["silent"]
     update = command["update"]
     assert json.loads(order(update["version"], update["url"], update["percent"], update["at"])) == command
 
 
-@pytest.mark.parametrize("struct", [Message, Reading, Ack])
+@pytest.mark.parametrize("struct", [Message, Reading, Ack, Health])
 def test_every_field_is_explained_to_people(struct):
     page = (ROOT / "docs/reference/message.md").read_text()
     for field in msgspec.structs.fields(struct):
