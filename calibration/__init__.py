@@ -10,18 +10,22 @@ from calibration.align import Lag, estimate_lag, join
 from calibration.apply import Calibrated, Flag, apply
 from calibration.calibrate import Metrics, cross_validate, daily_means, evaluate, fit
 from calibration.errors import BadInput, BadRecord, CalibrationError, RandomSplitRefused, TooLittleData
+from calibration.evaluation import Aim, Evaluation, evaluate_unit
 from calibration.many import apply_many, fit_every_day, fit_many
 from calibration.models import MODELS
 from calibration.record import Expanded, Lineage, Record, Station
 from calibration.select import Score
+from calibration.table import Table, read_table
 from calibration.uncertainty import expanded_uncertainty
 
 __all__ = [
     "MODELS",
+    "Aim",
     "BadInput",
     "BadRecord",
     "Calibrated",
     "CalibrationError",
+    "Evaluation",
     "Expanded",
     "Flag",
     "Lag",
@@ -31,6 +35,7 @@ __all__ = [
     "Record",
     "Score",
     "Station",
+    "Table",
     "TooLittleData",
     "apply",
     "apply_many",
@@ -38,9 +43,11 @@ __all__ = [
     "daily_means",
     "estimate_lag",
     "evaluate",
+    "evaluate_unit",
     "expanded_uncertainty",
     "fit",
     "fit_every_day",
     "fit_many",
     "join",
+    "read_table",
 ]

@@ -55,7 +55,9 @@ class Lag:
 
 
 def check_hours(t: ArrayLike) -> Ints:
-    """Labels as int64, after a look that they are whole hours in strictly rising order.
+    """Labels as int64, after a look that they are hours, whole hours apart, in strictly rising order.
+
+    They need not be whole hours of UTC: clocks of some places are half an hour off.
 
     Raises
     ------
@@ -66,9 +68,9 @@ def check_hours(t: ArrayLike) -> Ints:
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise BadInput("Times must be one row of integer seconds.", "Give the ends of hours, in seconds since 1970.")
     labels = labels.astype(np.int64)
-    if np.any(labels % HOUR) or np.any(np.diff(labels) <= 0):
+    if np.any((labels - labels[:1]) % HOUR) or np.any(np.diff(labels) <= 0):
         raise BadInput(
-            "Times must be whole hours in strictly rising order.",
+            "Times must lie whole hours apart, in strictly rising order.",
             "Average to hours, sort, and keep one value per hour.",
         )
     return labels

@@ -2,7 +2,7 @@
 """Every error of the calibration library. Each says what happened, and its `hint` what to do next.
 
 CalibrationError (ValueError)
-├── BadInput             arrays that are not hourly, not of one length, or a feature that is missing
+├── BadInput             arrays or a file that cannot be used as they are: not hourly, not of one length, no number
 ├── TooLittleData        too few hours or days beside a reference station
 ├── RandomSplitRefused   training and test hours lie closer than a day
 └── BadRecord            a calibration record that was changed, or that this version cannot read

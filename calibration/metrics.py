@@ -35,6 +35,12 @@ def rmse(sensor: Floats, reference: Floats) -> float:
     return float(np.sqrt(np.nanmean(difference * difference))) if np.isfinite(difference).any() else float("nan")
 
 
+def mae(sensor: Floats, reference: Floats) -> float:
+    """Mean absolute value of sensor minus reference; NaN pairs left out."""
+    difference = np.abs(sensor - reference)
+    return float(np.nanmean(difference)) if np.isfinite(difference).any() else float("nan")
+
+
 def regression(sensor: Floats, reference: Floats) -> Regression:
     """Sensor regressed on reference, as network evaluations report it.
 

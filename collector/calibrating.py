@@ -7,8 +7,7 @@ Brings together what the calibration library must not know (stores, devices, sta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 import calibration
 from calibration.metrics import regression
-from collector.errors import DataError, NothingFound, Refused
+from collector.errors import DataError, NothingFound
+from collector.evaluating import LIMIT_VALUES, said_our_way
 from collector.quantities import QUANTITIES
 from collector.registry import Registry
 from collector.series import CalibratedHours, calibrated, hour_grid, read_hours, sensor_hours
@@ -24,8 +24,6 @@ from collector.store.base import Store
 
 Floats = NDArray[np.float64]
 
-# Daily (PM) or hourly limit values of Directive (EU) 2024/2881, Annex I, table 1, in the quantities' units.
-LIMIT_VALUES = {"pm25": 25.0, "pm10": 45.0, "no2": 200.0, "o3": 120.0}
 _WEATHER = ("humidity", "temperature")
 _OXIDANTS = ("no2", "o3")  # an electrochemical cell for one of them sees the other
 
@@ -54,17 +52,6 @@ class Judgement:
     slope: float
     intercept: float
     coverage90: float  # share of reference hours within the 90 % interval
-
-
-@contextmanager
-def said_our_way() -> Iterator[None]:
-    """Turns the calibration library's errors into ours, with their exit codes."""
-    try:
-        yield
-    except calibration.RandomSplitRefused as error:
-        raise Refused(str(error), error.hint) from error
-    except calibration.CalibrationError as error:
-        raise DataError(str(error), error.hint) from error
 
 
 def hours_of(store: Store, place: CoLocation) -> tuple[NDArray[np.int64], dict[str, Floats], Floats]:

@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import click
 
+from collector.cli.evaluate import evaluate
 from collector.cli.options import Moment, emit, opened, output_option, period_options, with_settings
-from collector.errors import UsageError
 from collector.moments import iso
 from collector.settings import Settings
-
-_INDICATIVE = "Indicative measurements: not for testing against limit values."
 
 
 @click.group()
@@ -109,37 +106,4 @@ def show(settings: Settings, record: str) -> None:
         click.echo(registry.calibration(record).decode())
 
 
-@calibrate.command()
-@with_settings("stores")
-@period_options
-@click.argument("devices", metavar="DEVICE...", nargs=-1, required=True)
-@click.argument("quantity")
-@click.option("--station", required=True, metavar="ID", help="The station to compare with.")
-@click.option("--models", is_flag=True, help="Compare all models on blocks of days left out.")
-@click.option("--split", default="blocked", show_default=True, help="How hours are left out; random is refused.")
-@click.option("--as-of", type=Moment(), help="With the calibrations that were known at that moment.")
-@output_option
-def evaluate(settings: Settings, after: int, until: int, devices: tuple[str, ...], quantity: str, **how: Any) -> None:
-    """Compare kits with a station, raw and calibrated, as `query` gives them.
-
-    Choose a period that the calibration was not fitted on. With --models, all models are fitted anew and compared on
-    blocks of days left out, beside the raw value and no sensor at all.
-
-    \b
-    citimeasure calibrate evaluate kit-7hx3m9ab pm25 --station nl10636 --from 2026-02-01
-    """
-    from collector import calibrating
-
-    if how["split"] != "blocked" and not how["models"]:
-        raise UsageError("--split goes with --models.")
-    rows: list[dict[str, Any]] = []
-    with opened(settings) as (store, registry):
-        for device in devices:
-            registry.device(device)
-            place = calibrating.CoLocation(device, quantity, how["station"], after, until)
-            if how["models"]:
-                scores = calibrating.compare_models(store, place, split=how["split"])
-                rows += [{"device": device, **asdict(score)} for score in scores]
-            else:
-                rows.append(asdict(calibrating.judge(store, registry, place, as_of=how["as_of"])))
-    emit(rows, how["output"], notes=[_INDICATIVE] if how["output"] == "table" else [])
+calibrate.add_command(evaluate)

@@ -49,7 +49,8 @@ def file_options(*, interval: str) -> Callable[[F], F]:
     return decorate
 
 
-def _pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
+def pairs_of(texts: tuple[str, ...], option: str) -> dict[str, str]:
+    """Texts such as NAME=VALUE, of an option that may be given several times."""
     pairs = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -61,8 +62,8 @@ def _pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
 
 def columns_of(how: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
     """Quantity to (column, unit)."""
-    units = _pairs(how["units"], "--unit")
-    columns = _pairs(how["maps"], "--map")
+    units = pairs_of(how["units"], "--unit")
+    columns = pairs_of(how["maps"], "--map")
     strange = sorted(set(units) - set(columns))
     if strange:
         raise UsageError(f"--unit names {strange[0]}, which no --map names.")
@@ -78,7 +79,7 @@ def mapping_of(how: dict[str, Any], **more: Any) -> Any:
         interval = parse_span(how["interval"])
     except ValueError as error:
         raise UsageError(f"--interval {how['interval']!r} is no length of time.", "Write 1m, 15m or 1h.") from error
-    where = tuple(_pairs(how["where"], "--where").items())
+    where = tuple(pairs_of(how["where"], "--where").items())
     missing = frozenset(how["missing"]) if how["missing"] else MISSING
     return Mapping(
         time=how["time"], time_format=how["time_format"], zone=how["zone"], label=how["label"], interval=interval,

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.clock import offsets, zone_named
+from calibration.errors import BadInput
 from collector.errors import DataError, UsageError
 
 Seconds = NDArray[np.int64]
@@ -23,8 +24,6 @@ Mask = NDArray[np.bool_]
 
 UNIX = "unix"  # as a time format: seconds since 1970
 _YEARS = (1970, 2100)
-# Zones change their offset at whole quarters of an hour.
-_QUARTER = 900
 _EPOCH = datetime(1970, 1, 1)
 
 # Hour, minute, second, half of the day, offset. The minutes may be missing, as in tables with a column for the hour.
@@ -35,7 +34,6 @@ _CLOCK = (
 _YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})" + _CLOCK)
 _YEAR_LAST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})" + _CLOCK)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:(?:[T\s]+|(?=\d{2}))(\d{1,2}):?(\d{2})?:?(\d{2})?()(Z)?)?")
-_FIXED = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -58,24 +56,11 @@ class WorldTimes:
 
 
 def parse_zone(text: str) -> tzinfo:
-    """An IANA name, `UTC`, or a fixed offset such as UTC-5 or +01:00, as ISO 8601 counts (east is positive).
-
-    >>> parse_zone("UTC-5").utcoffset(None) == timedelta(hours=-5)
-    True
-    """
-    name = text.strip()
-    if name.upper() in ("UTC", "GMT", "Z"):
-        return UTC
-    fixed = _FIXED.fullmatch(name)
+    """An IANA name, `UTC`, or a fixed offset such as UTC-5 or +01:00, as ISO 8601 counts (east is positive)."""
     try:
-        if fixed:
-            ahead = timedelta(hours=int(fixed[2]), minutes=int(fixed[3] or 0))
-            return timezone(-ahead if fixed[1] == "-" else ahead)
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:  # an OSError is a folder of the database of zones
-        raise UsageError(
-            f"{text!r} is no time zone.", "Write a name such as Europe/Amsterdam, or an offset such as UTC-5 or +01:00."
-        ) from error
+        return zone_named(text)
+    except BadInput as error:
+        raise UsageError(str(error), error.hint) from error
 
 
 def parse_times(texts: Sequence[str], format: str | None = None) -> ClockTimes:
@@ -196,28 +181,15 @@ def to_utc(times: ClockTimes, zone: tzinfo, *, ends: bool) -> WorldTimes:
     does not go on from the one before it, as winter time. A time that the clock skips is none, but the end of an
     interval (`ends`) may be the very moment at which the clock jumps.
     """
-    early, late = _offsets(times.local, zone)
+    early, late = offsets(times.local, zone)
     by_zone = ~times.has_offset & times.ok
     ambiguous, skipped = by_zone & (early > late), by_zone & (early < late)
     if ends and skipped.any():
-        before_early, before_late = _offsets(times.local - 1, zone)
+        before_early, before_late = offsets(times.local - 1, zone)
         skipped &= before_early < before_late
     offset = np.where(_second_time(times.local, ambiguous), late, early)
     offset = np.where(times.has_offset, times.offset, offset)
     return WorldTimes(times.local - offset, ambiguous, skipped)
-
-
-def _offsets(local: Seconds, zone: tzinfo) -> tuple[Seconds, Seconds]:
-    """Seconds ahead of UTC, before and after a change of the clock if the time lies in one (PEP 495's fold)."""
-    quarters, which = np.unique(local // _QUARTER, return_inverse=True)
-    moments = [_EPOCH + timedelta(seconds=int(quarter) * _QUARTER) for quarter in quarters]
-    found = [[_offset(moment.replace(tzinfo=zone, fold=fold)) for moment in moments] for fold in (0, 1)]
-    early, late = np.array(found, np.int64)
-    return early[which], late[which]
-
-
-def _offset(moment: datetime) -> int:
-    return (moment.utcoffset() or timedelta()) // timedelta(seconds=1)
 
 
 def _second_time(local: Seconds, ambiguous: Mask) -> Mask:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 import calibration
 from calibration import BadInput, Flag, Lineage, Record
-from calibration.align import HOUR
 from calibration.models import suiting
 from tests.calibration.simulated import simulate
 
@@ -108,7 +107,7 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
     with pytest.raises(BadInput, match="shape"):
         calibration.apply(BLEND, {**TOWN.sensor, "humidity": np.zeros(3)}, TOWN.t)
     with pytest.raises(BadInput, match="whole hours"):
-        calibration.apply(BLEND, TOWN.sensor, TOWN.t + HOUR // 2)
+        calibration.apply(BLEND, TOWN.sensor, TOWN.t // 2)
 
 
 def test_no_hours_give_no_hours() -> None:

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Evaluating sensors from a plain CSV file, without any store: columns to rows of a table, and a record for each unit.
+
+Says in notes what was found out (quantity, unit, lag, hours left out), so that nothing is guessed in silence. Called by
+the `calibrate` commands for files; the way from a store is `collector.calibrating`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+import calibration
+from calibration.evaluation import Aim, Evaluation, Row, evaluate_unit, mean_rows
+from calibration.table import Table, read_table
+from collector.errors import DataError, NothingFound, Refused, UsageError
+from collector.quantities import QUANTITIES, UNIT_NAMES, Averaging, unit_factor
+
+Floats = NDArray[np.float64]
+
+# Daily (PM) or hourly limit values of Directive (EU) 2024/2881, Annex I, table 1, in the quantities' units.
+LIMIT_VALUES = {"pm25": 25.0, "pm10": 45.0, "no2": 200.0, "o3": 120.0}
+
+REFERENCE = "reference"
+# What people call the companions of a sensor, and their names in the glossary.
+_SYNONYMS = {"rh": "humidity", "relative_humidity": "humidity", "temp": "temperature", "t": "temperature"}
+_QUANTITY_WORDS = {"ozone": "o3"} | {
+    name: name for name, quantity in QUANTITIES.items() if quantity.averaging is Averaging.MEAN
+}
+_UNIT_WORDS = {"ugm3": "ug/m3", "mgm3": "mg/m3", "ppb": "ppb", "ppm": "ppm"}
+_SHARE_WORDS = ("pct", "percent", "rh")
+_OTHER_UNITS = ("mv", "v", "volt", "volts", "counts", "adc", "ohm", "ohms", "na")  # of raw signals
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which file, and which of its columns is what. `beside` maps names such as `humidity` to columns."""
+
+    path: Path
+    time: str
+    reference: str
+    raw: str
+    beside: Mapping[str, str] = field(default_factory=dict)
+    zone: str | None = None
+    label: Literal["begin", "end"] = "end"
+    unit: str | None = None
+    site: str | None = None
+
+    def named(self) -> dict[str, str]:
+        """`beside` under the names of the glossary."""
+        return {_SYNONYMS.get(name.lower(), name): column for name, column in self.beside.items()}
+
+    def read(self, after: int, until: int) -> Table:
+        """The hours within (after, until]."""
+        columns = {"raw": self.raw, **self.named(), REFERENCE: self.reference}
+        if len(columns) < 2 + len(self.beside):
+            raise UsageError("--with names the same thing twice, or `raw` or `reference`.", "Give each its own name.")
+        with said_our_way():
+            table = read_table(
+                self.path,
+                time=self.time,
+                zone=self.zone,
+                columns=columns,
+                unit=self.unit,
+                site=self.site,
+                label=self.label,
+            )
+        table = table.rows((table.time > after) & (table.time <= until))
+        if not len(table.time):
+            raise NothingFound(f"{self.path} has no hours in that period.", "Look at --from and --to.")
+        return table
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """All units of a file."""
+
+    units: dict[str, Evaluation]
+    refused: dict[str, str]  # unit: why it could not be evaluated
+    aim: Aim
+    notes: tuple[str, ...]
+
+    def rows(self) -> list[Row]:
+        """Of each unit, then means over them."""
+        rows = [row for one in self.units.values() for row in one.rows]
+        rows += [Row(unit, "", refused=why) for unit, why in self.refused.items()]
+        return rows + (mean_rows(self.units.values()) if len(self.units) > 1 else [])
+
+
+@contextmanager
+def said_our_way() -> Iterator[None]:
+    """Turns the calibration library's errors into ours, with their exit codes."""
+    try:
+        yield
+    except calibration.RandomSplitRefused as error:
+        raise Refused(str(error), error.hint) from error
+    except calibration.CalibrationError as error:
+        raise DataError(str(error), error.hint) from error
+
+
+def aim_of(source: Source, quantity: str | None, unit: str | None, limit_value: float | None) -> tuple[Aim, list[str]]:
+    """What the reference measures, from options or the names of columns, and notes on what was taken from names."""
+    notes = []
+    found = quantity or _quantity_in(source.reference)
+    measured_in = unit or _unit_in(source.reference)
+    if quantity is None:
+        notes.append(
+            f"{source.reference!r} is taken as {found}; --quantity says otherwise."
+            if found
+            else f"What {source.reference!r} measures is not known; say it with --quantity for its limit value."
+        )
+    if unit is None:
+        notes.append(
+            f"It is taken to be in {measured_in}; --measured-in says otherwise."
+            if measured_in
+            else "Its unit of measure is not known; say it with --measured-in."
+        )
+    if limit_value is None and found in LIMIT_VALUES and measured_in:
+        try:
+            limit_value = round(LIMIT_VALUES[found] / unit_factor(QUANTITIES[found], measured_in), 1)
+        except ValueError as error:
+            raise UsageError(f"--measured-in cannot be used: {error}.", "Give ug/m3, mg/m3, ppb or ppm.") from error
+    signal = any(word in _OTHER_UNITS for word in _words(source.raw))
+    return Aim(found or "unknown", measured_in or "", limit_value, raw_comparable=not signal), notes
+
+
+def _words(column: str) -> list[str]:
+    plain = re.sub(r"pm[ _]?2[._p]?5", "pm25", column.casefold().replace("³", "3"))
+    plain = re.sub(r"[uµμ]g[ _/.]*(m\^?-?3)", "ugm3", plain)
+    return re.findall(r"[a-zµ]+[0-9]*", re.sub(r"mg[ _/.]*(m\^?-?3)", "mgm3", plain))
+
+
+def _quantity_in(column: str) -> str | None:
+    found = {_QUANTITY_WORDS[word] for word in _words(column) if word in _QUANTITY_WORDS}
+    return found.pop() if len(found) == 1 else None
+
+
+def _unit_in(column: str) -> str | None:
+    found = {_UNIT_WORDS[word] for word in _words(column) if word in _UNIT_WORDS}
+    return found.pop() if len(found) == 1 else None
+
+
+def evaluate(source: Source, table: Table, aim: Aim) -> Evaluated:
+    """Every unit of a table by itself; a unit that cannot be evaluated says why and does not stop the others."""
+    units: dict[str, Evaluation] = {}
+    refused: dict[str, calibration.CalibrationError] = {}
+    for unit, hours in table.by_unit().items():
+        sensor = {name: x for name, x in hours.columns.items() if name != REFERENCE}
+        lineage = calibration.Lineage(devices=(unit,) if unit else (), units=_units_of(source))
+        try:
+            units[unit] = evaluate_unit(hours.time, sensor, hours.columns[REFERENCE], aim, unit=unit, lineage=lineage)
+        except calibration.CalibrationError as error:
+            refused[unit] = error
+    if not units:
+        unit, first = next(iter(refused.items()))
+        with said_our_way():
+            raise type(first)(f"{unit}: {first}" if unit else str(first), first.hint) from first
+    return Evaluated(units, {unit: str(error) for unit, error in refused.items()}, aim, table.notes)
+
+
+def _units_of(source: Source) -> dict[str, str]:
+    """Units of the companions that a column's name states."""
+    return {name: _companions_unit(_words(column)) for name, column in source.named().items()}
+
+
+def _companions_unit(words: list[str]) -> str:
+    if any(word in _SHARE_WORDS for word in words):
+        return "%"
+    known = [UNIT_NAMES.get(word, word if word == "mv" else "") for word in words]
+    return next((unit for unit in known if unit), "").replace("mv", "mV")
+
+
+def check_split(split: str) -> None:
+    """Only a split in time tests skill."""
+    if split != "blocked":
+        raise Refused(
+            f"The split {split!r} is refused: neighbouring hours are near copies, it would test memory, not skill.",
+            "Leave --split away: the first 60 % of the time are for training, the rest after a day's gap for judging.",
+        )
