@@ -143,7 +143,7 @@ def estimate_lag(t: Ints, sensor: Floats, reference: Floats) -> Lag:
     half-hour mixes would not do: a mix is a mean of two hours, loses noise by that, and wins with a noisy sensor that
     keeps perfect time. The jackknife leaves out one of eight parts in time.
     """
-    log_sensor, log_reference = _logarithm(sensor), _logarithm(reference)
+    log_sensor, log_reference = logarithm(sensor), logarithm(reference)
     shifted = np.stack([shift(t, log_sensor, k) for k in range(-MAX_LAG - 1, MAX_LAG + 2)])
     usable = np.isfinite(shifted).all(axis=0) & np.isfinite(log_reference)
     if usable.sum() < MIN_PAIRS:
@@ -153,13 +153,13 @@ def estimate_lag(t: Ints, sensor: Floats, reference: Floats) -> Lag:
             "Wait for more hours beside the station, or give the times as they are.",
         )
     shifted, y = shifted[:, usable], log_reference[usable]
-    estimate = _vertex(_correlations(shifted, y))
+    estimate = _vertex(correlations(shifted, y))
     parts = np.array_split(np.arange(len(y)), PARTS)
-    left_out = [_vertex(_correlations(np.delete(shifted, part, axis=1), np.delete(y, part))) for part in parts]
+    left_out = [_vertex(correlations(np.delete(shifted, part, axis=1), np.delete(y, part))) for part in parts]
     spread = float(np.sqrt((PARTS - 1) * np.var(left_out)))
     hours = round(2 * estimate) / 2
     after = np.stack([shift(t, log_sensor, hours)[usable], log_sensor[usable]])
-    correlation, unshifted = _correlations(after, y)
+    correlation, unshifted = correlations(after, y)
     return Lag(
         hours=hours,
         estimate=estimate,
@@ -179,7 +179,8 @@ def _vertex(correlation: Floats) -> float:
     return float(np.clip(best - 1 - MAX_LAG + offset, -MAX_LAG, MAX_LAG))
 
 
-def _logarithm(x: Floats) -> Floats:
+def logarithm(x: Floats) -> Floats:
+    """Logarithms (n,), of values held above a hundredth of what is high for the series."""
     values = np.asarray(x, np.float64)
     known = values[np.isfinite(values)]
     floor = _RESOLUTION * float(np.percentile(np.abs(known), 90)) if len(known) else 1.0
@@ -187,7 +188,8 @@ def _logarithm(x: Floats) -> Floats:
     return np.log(np.maximum(values, floor or 1.0))
 
 
-def _correlations(shifted: Floats, reference: Floats) -> Floats:
+def correlations(shifted: Floats, reference: Floats) -> Floats:
+    """The correlation of each row (k, n) with a series (n,), none NaN; 0 where a row does not vary."""
     a = shifted - shifted.mean(axis=1, keepdims=True)
     b = reference - reference.mean()
     norm = np.sqrt((a * a).sum(axis=1) * (b * b).sum())

@@ -12,14 +12,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 import calibration
 from calibration.evaluation import Aim, Evaluation, Row, evaluate_unit, mean_rows
+from calibration.qc import NOTED, SECOND, TESTS, Quality, inspect
 from calibration.table import Table, read_table
+from calibration.timing import Finding, timing
 from collector.errors import DataError, NothingFound, Refused, UsageError
 from collector.quantities import QUANTITIES, UNIT_NAMES, Averaging, unit_factor
 
@@ -30,7 +32,14 @@ LIMIT_VALUES = {"pm25": 25.0, "pm10": 45.0, "no2": 200.0, "o3": 120.0}
 
 REFERENCE = "reference"
 # What people call the companions of a sensor, and their names in the glossary.
-_SYNONYMS = {"rh": "humidity", "relative_humidity": "humidity", "temp": "temperature", "t": "temperature"}
+_SYNONYMS = {
+    "b": SECOND,
+    "second": SECOND,
+    "rh": "humidity",
+    "relative_humidity": "humidity",
+    "temp": "temperature",
+    "t": "temperature",
+}
 _QUANTITY_WORDS = {"ozone": "o3"} | {
     name: name for name, quantity in QUANTITIES.items() if quantity.averaging is Averaging.MEAN
 }
@@ -147,22 +156,104 @@ def _unit_in(column: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def evaluate(source: Source, table: Table, aim: Aim) -> Evaluated:
-    """Every unit of a table by itself; a unit that cannot be evaluated says why and does not stop the others."""
+def evaluate(source: Source, table: Table, aim: Aim, *, correct_lag: bool = False) -> Evaluated:
+    """Every unit of a table by itself; a unit that cannot be evaluated says why and does not stop the others.
+
+    Hours that fail quality control are kept out of the training, and counted in the record.
+    """
+    notes = list(table.notes)
     units: dict[str, Evaluation] = {}
     refused: dict[str, calibration.CalibrationError] = {}
     for unit, hours in table.by_unit().items():
         sensor = {name: x for name, x in hours.columns.items() if name != REFERENCE}
-        lineage = calibration.Lineage(devices=(unit,) if unit else (), units=_units_of(source))
+        reference = hours.columns[REFERENCE]
         try:
-            units[unit] = evaluate_unit(hours.time, sensor, hours.columns[REFERENCE], aim, unit=unit, lineage=lineage)
+            quality = inspect(hours.time, sensor, reference, plausible=_plausible(source, aim))
+            inputs = {name: x for name, x in sensor.items() if name != SECOND}
+            units[unit] = evaluate_unit(
+                hours.time,
+                inputs,
+                reference,
+                aim,
+                unit=unit,
+                left_out=quality.left_out,
+                correct_lag=correct_lag,
+                lineage=calibration.Lineage(
+                    devices=(unit,) if unit else (), units=_units_of(source), qc=quality.counts
+                ),
+            )
+            notes += _found_out(unit, quality, units[unit], correct_lag)
         except calibration.CalibrationError as error:
             refused[unit] = error
     if not units:
         unit, first = next(iter(refused.items()))
         with said_our_way():
             raise type(first)(f"{unit}: {first}" if unit else str(first), first.hint) from first
-    return Evaluated(units, {unit: str(error) for unit, error in refused.items()}, aim, table.notes)
+    return Evaluated(units, {unit: str(error) for unit, error in refused.items()}, aim, tuple(notes))
+
+
+def _found_out(unit: str, quality: Quality, one: Evaluation, correct_lag: bool) -> list[str]:
+    """What to say of a unit's hours and labels."""
+    of = f"{unit}: " if unit else ""
+    left = {name: n for name, n in quality.counts.items() if name not in NOTED}
+    notes = []
+    if left:
+        tests = ", ".join(f"{name} {n}" for name, n in left.items())
+        notes.append(f"{of}{int(quality.left_out.sum())} hours are kept out of the training ({tests}).")
+    found = timing(one.t, one.raw, one.reference)
+    if found.finding not in (Finding.OK, Finding.UNSURE):
+        done = " It was corrected." if correct_lag and one.record.alignment.corrected else ""
+        notes.append(f"{of}{found.words}{done}")
+    return notes
+
+
+def _plausible(source: Source, aim: Aim) -> tuple[float, float] | None:
+    """What the raw value can be, if it is in the unit of the quantity."""
+    quantity = QUANTITIES.get(aim.quantity)
+    if quantity is None or aim.unit != quantity.unit or _unit_in(source.raw) not in (None, aim.unit):
+        return None
+    return (quantity.low, quantity.high) if aim.raw_comparable else None
+
+
+def aligned(table: Table) -> list[dict[str, Any]]:
+    """What was found about the labels of each unit, as rows."""
+    rows = []
+    for unit, hours in table.by_unit().items():
+        row: dict[str, Any] = {"unit": unit, "finding": "", "lag": None, "spread": None, "sure": False}
+        row |= {"r": None, "r unshifted": None, "zone": None, "step": None, "words": ""}
+        try:
+            found = timing(hours.time, hours.columns["raw"], hours.columns[REFERENCE])
+        except calibration.CalibrationError as error:
+            rows.append({**row, "finding": "too few", "words": f"{error} {error.hint}".strip()})
+            continue
+        row |= {"finding": str(found.finding), "lag": found.lag.estimate, "spread": found.lag.spread}
+        row |= {"sure": found.lag.sure, "r": found.lag.correlation, "r unshifted": found.lag.correlation_unshifted}
+        row |= {"zone": found.zone_hours or None, "step": found.step or None, "words": found.words}
+        rows.append(row)
+    return rows
+
+
+def inspected(source: Source, table: Table, aim: Aim) -> list[dict[str, Any]]:
+    """How many hours of each unit each test of quality control finds, as rows."""
+    rows = []
+    for unit, hours in table.by_unit().items():
+        sensor = {name: x for name, x in hours.columns.items() if name != REFERENCE}
+        with said_our_way():
+            quality = inspect(hours.time, sensor, hours.columns[REFERENCE], plausible=_plausible(source, aim))
+        for name, mask in quality.masks.items():
+            share = float(mask.mean()) if len(mask) else 0.0
+            done = "noted" if name in NOTED else "kept out of the training"
+            rows.append(
+                {
+                    "unit": unit,
+                    "test": name,
+                    "hours": int(mask.sum()),
+                    "share": share,
+                    "done": done,
+                    "means": TESTS[name],
+                }
+            )
+    return rows
 
 
 def _units_of(source: Source) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from collector.cli.evaluate import evaluate
+from collector.cli.inspecting import align, qc
 from collector.cli.options import Moment, emit, opened, output_option, period_options, with_settings
 from collector.moments import iso
 from collector.settings import Settings
@@ -106,4 +107,5 @@ def show(settings: Settings, record: str) -> None:
         click.echo(registry.calibration(record).decode())
 
 
-calibrate.add_command(evaluate)
+for _command in (evaluate, align, qc):
+    calibrate.add_command(_command)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _INDICATIVE = "Indicative measurements: not for testing against limit values."
 _STORE_OPTIONS = ("station", "models", "as_of")
-_FILE_ONLY = ("quantity", "measured_in", "limit_value", "record")
+_FILE_ONLY = ("quantity", "measured_in", "limit_value", "record", "correct_lag")
 
 
 @click.command()
@@ -33,6 +33,7 @@ _FILE_ONLY = ("quantity", "measured_in", "limit_value", "record")
 @click.option(
     "--limit-value", type=float, metavar="X", help="Where the expanded uncertainty is given. [the EU's of 2030]"
 )
+@click.option("--correct-lag", is_flag=True, help="Shift the sensor by the lag that was found, if that is sure.")
 @click.option("--record", type=click.Path(path_type=Path), metavar="FILE", help="Write the chosen calibration there.")
 @click.option("--station", metavar="ID", help="From the store: the station to compare with.")
 @click.option("--models", is_flag=True, help="From the store: compare all models on blocks of days left out.")
@@ -104,7 +105,7 @@ def _from_file(path: str, period: tuple[int, int], how: dict[str, Any]) -> None:
     source = source_of(path, how)
     evaluating.check_split(how["split"])
     aim, notes = evaluating.aim_of(source, how["quantity"], how["measured_in"], how["limit_value"])
-    found = evaluating.evaluate(source, source.read(*period), aim)
+    found = evaluating.evaluate(source, source.read(*period), aim, correct_lag=how["correct_lag"])
     if how["record"]:
         _write_records(how["record"], found)
     rows = [_as_printed(row, how["output"]) for row in found.rows()]

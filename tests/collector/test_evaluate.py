@@ -42,6 +42,10 @@ def evaluate(*args: object, ok: bool = True):
     return citimeasure("calibrate", "evaluate", *args, ok=ok)
 
 
+def command(name: str, *args: object):
+    return citimeasure("calibrate", name, *args)
+
+
 def refused(code: int, words: str, *args: object) -> str:
     done = evaluate(*args, ok=False)
     assert done.returncode == code, done.stderr
@@ -127,3 +131,36 @@ def test_real_sensors_come_as_near_as_the_bars_ask():
     assert mean["chosen"]["rmse"] <= 2.80
     assert mean["raw"]["rmse"] == pytest.approx(6.61, abs=0.01)
     assert 0.86 <= mean["chosen"]["coverage90"] <= 0.95
+
+
+def test_labels_that_are_late_are_told_and_corrected_when_asked(tmp_path):
+    town = simulate(60)
+    raw = np.concatenate([[np.nan], town.sensor["raw"][:-1]])
+    shifted = Simulated(town.t, {**town.sensor, "raw": raw}, town.reference)
+    path = write(tmp_path / "hours.csv", {"a": shifted, "b": town})
+    args = (path, *COLUMNS, "--zone", "UTC", "--unit", "sensor", "-o", "json")
+    rows = {row["unit"]: row for row in json.loads(command("align", *args).stdout)}
+    assert rows["a"]["finding"] == "an hour" and rows["a"]["sure"] and rows["b"]["finding"] == "ok"
+    told = evaluate(*args)
+    assert "a: The sensor's labels are an hour late" in told.stderr and "corrected." not in told.stderr
+    corrected = evaluate(*args, "--correct-lag", "--record", tmp_path / "{unit}.json")
+    assert "It was corrected." in corrected.stderr
+    assert calibration.Record.from_json((tmp_path / "a.json").read_bytes()).alignment.corrected
+    better = [
+        next(row["rmse"] for row in json.loads(done.stdout) if row["unit"] == "a" and row["chosen"])
+        for done in (corrected, told)
+    ]
+    assert better[0] < 0.7 * better[1]
+
+
+def test_hours_that_fail_quality_control_are_counted_in_table_and_record(tmp_path):
+    town = simulate(40)
+    raw = town.sensor["raw"].copy()
+    raw[100:112] = raw[100]
+    path = write(tmp_path / "hours.csv", {"a": Simulated(town.t, {**town.sensor, "raw": raw}, town.reference)})
+    args = (path, *COLUMNS, "--zone", "UTC", "-o", "json")
+    found = {row["test"]: row for row in json.loads(command("qc", *args).stdout)}
+    assert found["stuck"]["hours"] == 12 and found["stuck"]["done"] == "kept out of the training"
+    done = evaluate(*args, "--record", tmp_path / "a.json")
+    assert "12 hours are kept out of the training (stuck 12)" in done.stderr
+    assert calibration.Record.from_json((tmp_path / "a.json").read_bytes()).lineage.qc["stuck"] == 12
