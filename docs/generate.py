@@ -24,6 +24,7 @@ from calibration.models import MODELS
 from collector import errors, judge, logs, message, settings
 from collector import reasons as codes
 from collector.cli import cli
+from collector.export import columns
 from collector.ingest.http import REFUSALS
 from collector.quantities import QUANTITIES, UNIT_NAMES
 
@@ -147,6 +148,35 @@ def limits() -> str:
     return f"A message is at most **{message.MAX_BYTES} bytes** (8 KiB). Its topic matches `{message.SUBSCRIPTION}`."
 
 
+def export_data() -> str:
+    """The columns of data, and in which level of an export each is."""
+    found: dict[columns.Column, list[str]] = {}
+    for (every, level), names in columns.DATA.items():
+        for one in names:
+            found.setdefault(one, []).append(f"{level} by the {every}")
+    everywhere = len(columns.DATA)
+    return table(
+        ("column", "type", "meaning", "in"),
+        [
+            (f"`{one.name}`", one.kind, one.about, "all" if len(where) == everywhere else ", ".join(where))
+            for one, where in found.items()
+        ],
+    )
+
+
+def export_tables() -> str:
+    """The columns of the other tables of an export."""
+    tables = {"devices": columns.DEVICES, "stations": columns.STATIONS, "coverage": columns.COVERAGE}
+    return "\n\n".join(
+        f"### {name}.csv\n"
+        + table(
+            ("column", "type", "unit", "meaning"),
+            [(f"`{one.name}`", one.kind, f"`{one.unit}`" if one.unit else "", one.about) for one in found],
+        )
+        for name, found in tables.items()
+    )
+
+
 def all_settings() -> str:
     """Each setting with its default and variable."""
     rows = []
@@ -240,6 +270,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "limits": limits,
     "limit-names": limit_names,
     "judge-limits": judge_limits,
+    "export-data": export_data,
+    "export-tables": export_tables,
     "settings": all_settings,
     "events": events,
     "http-refusals": http_refusals,

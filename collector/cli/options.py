@@ -205,10 +205,10 @@ def _short(value: Any) -> str:
 
 
 @contextmanager
-def progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on stderr if that is a terminal; yields what is to be told how much is done."""
+def progress(text: str, total: int | None) -> Iterator[Callable[..., None]]:
+    """A progress bar on stderr if that is a terminal; yields what is to be told how much is done, and of how much."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda done, of=None: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -216,4 +216,4 @@ def progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(text, total=total)
-        yield lambda done: bar.update(task, completed=done)
+        yield lambda done, of=None: bar.update(task, completed=done, total=of)

@@ -16,12 +16,11 @@ from math import isfinite
 from operator import itemgetter
 from pathlib import Path
 
-import numpy as np
-
 from collector.errors import SettingError, StoreError, StoreRefused, StoreUnavailable
 from collector.moments import DAY, HOUR
 from collector.store import rollups
 from collector.store.base import FlagRow, HourSums, RolledHours, Row, Rows, Series, Values
+from collector.store.columns import read_columns
 from collector.store.rollups import Ints
 
 FILE = "values.sqlite"
@@ -38,13 +37,10 @@ _JUDGE = (
     " (SELECT no FROM series WHERE source = ? AND quantity = ?)"
 )
 UPSERT = "INSERT OR REPLACE INTO value (series, t, dt, value, flag, tests) VALUES (?, ?, ?, ?, ?, ?)"
-# Long readers keep the log from being folded into the file, so a long series is read in short transactions.
-_PAGE = 200_000
 _WAIT = 30.0  # for a lock that another process holds [s]
 _REMEMBERED = 100_000  # numbers of series; a kit may name quantities as it likes
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY)
-_DTYPE = np.dtype([("t", "i8"), ("dt", "i4"), ("value", "f8"), ("flag", "u1"), ("tests", "i4")])
 
 
 class SqliteStore:
@@ -206,22 +202,9 @@ class SqliteStore:
 
     def read(self, source: str, quantity: str, after: int, until: int) -> Values:
         """The values with after < t <= until, in order of time."""
-        pages: list[np.ndarray[tuple[int], np.dtype[np.void]]] = []
         with self._told("read"):
             series = self._known(source, quantity)
-            while series is not None:
-                rows = self._db.execute(
-                    "SELECT t, dt, value, flag, tests FROM value"
-                    " WHERE series = ? AND t > ? AND t <= ? ORDER BY t LIMIT ?",
-                    (series, after, until, _PAGE),
-                ).fetchall()
-                pages.append(np.array(rows, _DTYPE))
-                if len(rows) < _PAGE:
-                    break
-                after = rows[-1][0]
-        table = np.concatenate(pages) if pages else np.empty(0, _DTYPE)
-        columns = (np.ascontiguousarray(table[name]) for name in ("t", "dt", "value", "flag", "tests"))
-        return Values(*columns)
+            return read_columns(self._db, series, after, until) if series is not None else Values.of(())
 
     def rolled(self, source: str, quantity: str, first: int, last: int) -> RolledHours | None:
         """Hours that are kept ready, at one moment; None if there are none."""

@@ -124,8 +124,10 @@ def check_export(folder, series):
     for resource in package["resources"]:
         content = (folder / resource["path"]).read_bytes()
         assert resource["hash"] == "sha256:" + hashlib.sha256(content).hexdigest()
-    with (folder / "data.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = []
+    for path in sorted((folder / "data").glob("*.csv")):
+        with path.open(newline="") as file:
+            rows += csv.DictReader(file)
     assert list(rows[0]) == [field["name"] for field in package["resources"][0]["schema"]["fields"]]
     for unit, queried in series.items():
         exported = {row["end"]: row for row in rows if row["source"] == kit(unit)}
