@@ -220,6 +220,7 @@ class NetcdfWriter:
             "featureType": "timeSeries",
             "cdm_data_type": "Station",
             "title": request.title,
+            "quantity": quantity,
             "summary": f"{known.title if known else quantity}: {request.level} by the {request.every}.",
             "keywords": f"{quantity}, citizen science, air quality, noise, low-cost sensors",
             "institution": request.publisher,
