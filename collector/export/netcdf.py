@@ -131,6 +131,8 @@ class NetcdfWriter:
         standard = known.cf_name if known and known.unit != "dB" else None
         if column.kind == "number":
             found["units"] = "1" if column.name == "coverage" else _UNITS.get(known.unit, known.unit) if known else "1"
+            if known and known.unit == "Cel" and column.name != "coverage":
+                found["units_metadata"] = f"temperature: {'difference' if column.name == 'u' else 'on_scale'}"
         if column.name in _ANCILLARY:
             title = known.title if known else quantity
             found["long_name"] = f"{title}{f' [{known.unit}]' if known else ''}: {column.about}"
