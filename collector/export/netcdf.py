@@ -21,6 +21,7 @@ from collector.export.columns import Column
 from collector.export.files import File, digest, finish, part_of
 from collector.export.request import Request
 from collector.export.scope import Place, Scope
+from collector.export.sink import Sink
 from collector.judge import Flag, Test
 from collector.moments import iso
 from collector.quantities import QUANTITIES, Averaging
@@ -43,6 +44,7 @@ class _Quantity:
     """A file of one quantity while it is being written."""
 
     path: Path
+    sink: Sink
     file: Any
     rows: int = 0
     series: list[tuple[str, int | None]] = field(default_factory=list)  # source, begin of its deployment
@@ -81,6 +83,7 @@ class NetcdfWriter:
         one.file["time_bounds"][rows] = np.stack([start, end], axis=1).astype(np.float64)
         one.first, one.last, one.rows = min(one.first, int(start.min())), max(one.last, int(end.max())), rows.stop
         self._count(one, block.span.source, start)
+        one.sink.check()
 
     def _count(self, one: _Quantity, source: str, start: NDArray[np.int64]) -> None:
         """Adds rows to the time series of their places; a source's rows come in order of time."""
@@ -95,8 +98,9 @@ class NetcdfWriter:
 
     def _begin(self, quantity: str) -> _Quantity:
         path = self._root / f"{self._name}-{quantity}.nc"
-        file = h5netcdf.File(part_of(path), "w")
-        self._open[quantity] = one = _Quantity(path, file)
+        sink = Sink(part_of(path))
+        file = h5netcdf.File(sink, "w")
+        self._open[quantity] = one = _Quantity(path, sink, file)
         file.dimensions = {"obs": None, "nv": 2}
         time = {"standard_name": "time", "long_name": "End of the interval", "axis": "T", "bounds": "time_bounds"}
         time |= {"units": "seconds since 1970-01-01T00:00:00Z", "calendar": "standard"}
@@ -163,6 +167,8 @@ class NetcdfWriter:
             for key, value in self._global(quantity, one).items():
                 one.file.attrs[key] = value
             one.file.close()
+            one.sink.check()
+            one.sink.close()
             finish(one.path)
             path = str(one.path.relative_to(self._root))
             found.append(File(path, "netcdf", one.rows, *digest(one.path), quantity))
@@ -172,6 +178,7 @@ class NetcdfWriter:
         """Lets go of the files."""
         for one in self._open.values():
             one.file.close()
+            one.sink.close()
 
     def _describe_series(self, one: _Quantity) -> None:
         """The variables of the time series: their names, places and lengths."""
