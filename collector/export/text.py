@@ -126,7 +126,7 @@ def times(t: NDArray[np.int64], quote: bytes) -> Texts:
     """
     days, seconds = np.divmod(t, DAY)
     first = int(days.min())
-    names = np.datetime_as_string(np.arange(first, int(days.max()) + 1).astype("M8[D]")).astype(np.bytes_)
+    names = np.datetime_as_string(np.arange(first, int(days.max()) + 1).astype("M8[D]")).astype("S10")
     both = np.zeros(
         len(t), [("begin", f"S{len(quote)}"), ("day", names.dtype), ("time", "S10"), ("stop", f"S{len(quote)}")]
     )

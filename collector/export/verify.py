@@ -89,6 +89,10 @@ def _check(folder: Path, resource: dict[str, Any], columns: list[dict[str, Any]]
     if not isinstance(path, str) or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         raise _Wrong("its path leaves the folder")
     file = folder / path
+    if file.is_symlink() or any(
+        one.is_symlink() for one in file.parents if one.is_relative_to(folder) and one != folder
+    ):
+        raise _Wrong("it is a link")
     if not file.is_file():
         raise _Wrong("it is missing")
     try:
@@ -101,7 +105,7 @@ def _check(folder: Path, resource: dict[str, Any], columns: list[dict[str, Any]]
         rows = _rows(file, resource, columns)
     except OSError as error:
         raise _Wrong(f"it cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, RuntimeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
         raise _Wrong(f"it cannot be read: {error}") from error
     if "rowCount" in resource and rows != resource["rowCount"]:
         raise _Wrong(f"it has {rows} rows, not {resource['rowCount']}")

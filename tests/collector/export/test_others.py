@@ -16,6 +16,7 @@ import yaml
 
 from collector.export.make import export
 from collector.export.request import FORMATS, Request
+from collector.moments import DAY
 from tests.collector.export import city
 
 FEBRUARY = {"after": 1769904000, "until": 1772323200}
@@ -29,7 +30,10 @@ QUESTIONS = {
 
 @pytest.fixture
 def whole(store, registry, tmp_path):
-    export(store, registry, tmp_path / "export", QUESTIONS["hours of both levels"])
+    request = Request(
+        formats=tuple(FORMATS), quantities=("laeq", "pm25"), after=city.MOVED - 2 * DAY, until=city.MOVED + DAY
+    )
+    export(store, registry, tmp_path / "export", request)
     return tmp_path / "export"
 
 
@@ -66,7 +70,7 @@ def test_xarray_reads_a_file_and_writes_one_that_says_the_same(whole, tmp_path):
         with xarray.open_dataset(tmp_path / "again.nc", engine="h5netcdf") as again:
             xarray.testing.assert_identical(found, again)
         assert found.attrs["featureType"] == "timeSeries" and found.attrs["license"] == "CC-BY-4.0"
-        assert str(found.time.values[0]) == "2026-02-01T01:00:00.000000000"
+        assert str(found.time.values[0]) == "2026-02-17T01:00:00.000000000"
         # A kit that moved has two time series, each at its own place; the grid "none" tells no place.
         assert list(found.timeseries_id.values) == [
             "kit-one 2026-01-10T00:00:00Z", "kit-two 2026-01-10T00:00:00Z", "kit-two 2026-02-19T00:00:00Z",
