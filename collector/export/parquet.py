@@ -19,7 +19,7 @@ from collector.export.files import File, digest, finish, part_of
 from collector.export.request import Request
 from collector.quantities import QUANTITIES
 
-_GROUP = 500_000  # rows of a group, more or less
+_GROUP = 250_000  # rows of a group, more or less
 _WORDS = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("ms", "UTC")
 _INTEGERS = {"tests": pa.int32(), "flag": pa.uint8(), "raw_flag": pa.uint8()}

@@ -21,8 +21,9 @@ _DTYPE = np.dtype([("t", "i8"), ("dt", "i4"), ("value", "f8"), ("flag", "u1"), (
 _ROWS = "SELECT t, dt, value, flag, tests FROM value WHERE series = ? AND t > ? AND t <= ? ORDER BY t LIMIT ?"
 _TEXTS = (
     "SELECT group_concat(t), group_concat(mille), total(value <> mille / 1000.0),"
-    " min(dt), max(dt), min(flag), max(flag), min(tests), max(tests)"
-    f" FROM (SELECT *, CAST(round(value * 1000) AS INTEGER) AS mille FROM ({_ROWS}))"
+    " total(dt <> ? OR flag <> ? OR tests <> ?) FROM (SELECT CAST(round(value * 1000) AS INTEGER) AS mille, "
+    + _ROWS.removeprefix("SELECT ")
+    + ")"
 )
 
 
@@ -46,15 +47,17 @@ def _page(db: sqlite3.Connection, which: tuple[int, int, int, int]) -> Values:
     if alone:
         db.execute("BEGIN")  # the statements below must see the same rows
     try:
-        times, milles, inexact, *ends = db.execute(_TEXTS, which).fetchone()
-        if times is None:
+        first = db.execute(_ROWS, (*which[:3], 1)).fetchone()
+        if first is None:
             return Values.of(())
+        same = {"dt": first[1], "flag": first[3], "tests": first[4]}
+        times, milles, inexact, others = db.execute(_TEXTS, (*same.values(), *which)).fetchone()
         t = _numbers(times)
         if inexact or (np.diff(t) <= 0).any():  # SQLite promises no order to group_concat, and keeps it
             return _by_row(db, which)
         columns = [
-            np.full(len(t), low, _DTYPE[name]) if low == high else _column(db, name, which).astype(_DTYPE[name])
-            for name, low, high in zip(("dt", "flag", "tests"), ends[::2], ends[1::2], strict=True)
+            (_column(db, name, which) if others else np.full(len(t), value)).astype(_DTYPE[name])
+            for name, value in same.items()
         ]
         return Values(t, columns[0], _numbers(milles) / 1000.0, *columns[1:])
     finally:

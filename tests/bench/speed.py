@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from tests.bench import ingest, kit, many, memory, noise, series, start, store, telegraf
+from tests.bench import export, ingest, kit, many, memory, noise, series, start, store, telegraf
 from tests.bench.table import finish
 
 
 def main() -> None:
-    measures = ingest, telegraf, store, series, start, memory, noise, kit, many
+    measures = ingest, telegraf, store, series, export, start, memory, noise, kit, many
     bars = [bar for part in measures for bar in part.measure()]
     finish(bars, "bench.json")
 

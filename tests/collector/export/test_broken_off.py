@@ -5,6 +5,7 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -219,3 +220,13 @@ def test_an_error_in_the_reading_thread_comes_out_and_the_thread_ends():
     for _ in ahead(iter(range(1000))):
         break
     assert threading.active_count() == before
+
+
+def test_an_export_of_a_million_readings_fits_into_300_mib(tmp_path):
+    from tests.bench.export import fill
+
+    fill(tmp_path, 1_000_000)
+    for format in ("csv", "parquet"):
+        command = [sys.executable, "-m", "tests.bench.export", "run", tmp_path, tmp_path / format, format]
+        _, resident, rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        assert float(resident) < 300 and int(rows) == 1_000_000
