@@ -26,7 +26,7 @@ from collector.judge import Flag, Test
 from collector.moments import iso
 from collector.quantities import QUANTITIES, Averaging
 
-_CHUNK = 65_536  # rows that are compressed together
+_CHUNK = 16_384  # rows that are compressed together; they are written when there are as many
 # Units as UDUNITS knows them. It has no dB: a sound level is ten times the logarithm of a squared pressure, re 20 µPa.
 _UNITS = {"ug/m3": "ug m-3", "mg/m3": "mg m-3", "dB": "0.1 lg(re 4e-10 Pa2)", "Cel": "degC", "ppm": "1e-6"}
 _METHODS = {
@@ -47,6 +47,8 @@ class _Quantity:
     sink: Sink
     file: Any
     rows: int = 0
+    written: int = 0
+    waiting: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
     series: list[tuple[str, int | None]] = field(default_factory=list)  # source, begin of its deployment
     sizes: list[int] = field(default_factory=list)
     records: dict[str, int] = field(default_factory=dict)
@@ -68,21 +70,31 @@ class NetcdfWriter:
     def add(self, block: Block) -> None:
         """Writes a block's rows behind those of its quantity."""
         one = self._open.get(block.span.quantity) or self._begin(block.span.quantity)
-        rows = slice(one.rows, one.rows + len(block))
-        one.file.resize_dimension("obs", rows.stop)
+        start, end = block.columns["start"], block.columns["end"]
+        found = {"time": end.astype(np.float64), "time_bounds": np.stack([start, end], axis=1).astype(np.float64)}
         for column in self._request.columns:
             if column.kind in ("number", "integer"):
-                one.file[column.name][rows] = block.columns[column.name]
-        if "record" in block.columns:
-            numbers = np.array(
-                [one.records.setdefault(id_, len(one.records)) for id_ in block.records] + [-1], np.int32
-            )
-            one.file["record"][rows] = numbers[block.columns["record"]]
-        start, end = block.columns["start"], block.columns["end"]
-        one.file["time"][rows] = end.astype(np.float64)
-        one.file["time_bounds"][rows] = np.stack([start, end], axis=1).astype(np.float64)
-        one.first, one.last, one.rows = min(one.first, int(start.min())), max(one.last, int(end.max())), rows.stop
+                found[column.name] = block.columns[column.name]
+        if "record" in block.columns and "record" in one.file:
+            numbers = [one.records.setdefault(id_, len(one.records)) for id_ in block.records]
+            found["record"] = np.array([*numbers, -1], np.int32)[block.columns["record"]]
+        for name, values in found.items():
+            one.waiting.setdefault(name, []).append(values)
+        one.rows += len(block)
+        one.first, one.last = min(one.first, int(start.min())), max(one.last, int(end.max()))
         self._count(one, block.span.source, start)
+        if one.rows - one.written >= _CHUNK:
+            self._flush(one, one.rows // _CHUNK * _CHUNK)
+
+    @staticmethod
+    def _flush(one: _Quantity, until: int) -> None:
+        """Writes what waits, up to a row."""
+        one.file.resize_dimension("obs", until)
+        for name, parts in one.waiting.items():
+            whole = np.concatenate(parts)
+            one.file[name][one.written : until] = whole[: until - one.written]
+            one.waiting[name] = [whole[until - one.written :]]
+        one.written = until
         one.sink.check()
 
     def _count(self, one: _Quantity, source: str, start: NDArray[np.int64]) -> None:
@@ -99,7 +111,7 @@ class NetcdfWriter:
     def _begin(self, quantity: str) -> _Quantity:
         path = self._root / f"{self._name}-{quantity}.nc"
         sink = Sink(part_of(path))
-        file = h5netcdf.File(sink, "w")
+        file = h5netcdf.File(sink, "w", rdcc_nbytes=0)  # whole chunks are written: nothing to keep in memory
         self._open[quantity] = one = _Quantity(path, sink, file)
         file.dimensions = {"obs": None, "nv": 2}
         time = {"standard_name": "time", "long_name": "End of the interval", "axis": "T", "bounds": "time_bounds"}
@@ -163,6 +175,7 @@ class NetcdfWriter:
         """Finishes the files."""
         found = []
         for quantity, one in sorted(self._open.items()):
+            self._flush(one, one.rows)
             self._describe_series(one)
             for key, value in self._global(quantity, one).items():
                 one.file.attrs[key] = value

@@ -13,10 +13,10 @@ from collector.moments import DAY, HOUR
 from collector.registry import Registry
 from collector.store.base import Row, Store
 
-BEGIN = 1768003200  # 2026-01-10T00:00Z
-DAYS = 54  # until 5 March: parts of three months
-MOVED = BEGIN + 40 * DAY
-FIRST_FIT, SECOND_FIT = BEGIN + 20 * DAY, BEGIN + 50 * DAY  # when the calibrations were made known
+BEGIN = 1768867200  # 2026-01-20T00:00Z
+DAYS = 24  # until 13 February: parts of two months
+MOVED = BEGIN + 15 * DAY
+FIRST_FIT, SECOND_FIT = BEGIN + 12 * DAY, BEGIN + 20 * DAY  # when the calibrations were made known
 KITS = ("kit-one", "kit-two")
 STATION = "station:nl10636"
 DT = 1800

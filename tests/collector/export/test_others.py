@@ -70,15 +70,15 @@ def test_xarray_reads_a_file_and_writes_one_that_says_the_same(whole, tmp_path):
         with xarray.open_dataset(tmp_path / "again.nc", engine="h5netcdf") as again:
             xarray.testing.assert_identical(found, again)
         assert found.attrs["featureType"] == "timeSeries" and found.attrs["license"] == "CC-BY-4.0"
-        assert str(found.time.values[0]) == "2026-02-17T01:00:00.000000000"
+        assert str(found.time.values[0]) == "2026-02-02T01:00:00.000000000"
         # A kit that moved has two time series, each at its own place; the grid "none" tells no place.
         assert list(found.timeseries_id.values) == [
-            "kit-one 2026-01-10T00:00:00Z", "kit-two 2026-01-10T00:00:00Z", "kit-two 2026-02-19T00:00:00Z",
+            "kit-one 2026-01-20T00:00:00Z", "kit-two 2026-01-20T00:00:00Z", "kit-two 2026-02-04T00:00:00Z",
             city.STATION,
         ]  # fmt: skip
         np.testing.assert_array_equal(found.latitude, [52.0905, 52.0905, np.nan, 52.1])
         ends = found.time.values[np.cumsum(found.row_size.values) - 1]
-        assert str(ends[1])[:16] == "2026-02-19T00:00"
+        assert str(ends[1])[:16] == "2026-02-04T00:00"
         assert found.value.attrs["units"] == "ug m-3" and "u" in found.value.attrs["ancillary_variables"].split()
         assert found.u.attrs["standard_name"] == f"{found.value.attrs['standard_name']} standard_error"
         assert list(found.flag.attrs["flag_values"]) == [1, 2, 3, 4, 9]
@@ -150,7 +150,7 @@ def test_the_citation_file_has_what_its_format_asks_for(store, registry, tmp_pat
     found = yaml.safe_load((tmp_path / "e/CITATION.cff").read_text())
     assert found["cff-version"] == "1.2.0" and found["message"] and found["type"] == "dataset"
     assert found["title"] == words.title and found["authors"] == [{"name": words.publisher}]
-    assert found["license"] == "CC0-1.0" and str(found["date-released"]) == "2026-01-30"
+    assert found["license"] == "CC0-1.0" and str(found["date-released"]) == "2026-02-01"
     assert "CC0-1.0" in (tmp_path / "e/LICENCE.md").read_text()
     package = json.loads((tmp_path / "e/datapackage.json").read_text())
-    assert package["licenses"][0]["name"] == "CC0-1.0" and package["as_of"] == "2026-01-30T00:00:00Z"
+    assert package["licenses"][0]["name"] == "CC0-1.0" and package["as_of"] == "2026-02-01T00:00:00Z"
