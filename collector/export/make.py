@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from collector.errors import SettingError, StoreError
+from collector.errors import NetworkError, SettingError
 from collector.export.blocks import Block, Month, ahead, months, read
 from collector.export.cells import cell
 from collector.export.columns import COVERAGE, DEVICES, STATIONS, Column
@@ -68,8 +68,10 @@ def export(
         (folder / DATA).mkdir(exist_ok=True)
         try:
             _write_months(store, registry, folder, (request, scope, journal), progress)
-        except StoreError as error:
-            error.hint = f"{error.hint} Then give the same command again: it goes on with the month where it stopped."
+        except NetworkError as error:
+            error.hint = (
+                f"{error.hint} Then give the same command again: it goes on with the month where it stopped.".strip()
+            )
             raise
         done = [journal.done[name] for name in sorted(journal.done)]
         _table(folder / "coverage.csv", COVERAGE, [row for one in done for row in one.coverage])

@@ -39,5 +39,6 @@ def influx(influx_server):
     bucket = influx_server.new_bucket("export")
     store = InfluxStore(influx_server.url, influx_server.org, bucket, influx_server.token)
     store.write(city.rows())
+    store.bucket = bucket
     yield store
     store.close()

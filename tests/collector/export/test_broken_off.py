@@ -15,8 +15,10 @@ from collector.errors import SettingError, StoreUnavailable
 from collector.export import make
 from collector.export.make import export
 from collector.export.request import FORMATS, Request
+from collector.store.influx import InfluxStore
 from tests import parts
 from tests.collector.export import city
+from tests.fakes.proxy import proxy
 from tests.journeys.collecting import CITIMEASURE, citimeasure, environment, wait_until
 
 REQUEST = Request(formats=tuple(FORMATS), quantities=("laeq", "pm25"))
@@ -72,6 +74,31 @@ def test_after_a_store_that_went_away_the_same_command_goes_on(answers, want, st
     assert contents(folder) == want
     after = {path: (folder / path).stat() for path in left}
     assert all(before[path].st_ino == after[path].st_ino for path in left), "a finished part was written again"
+
+
+def test_after_an_influxdb_that_went_away_the_same_command_goes_on(
+    want, influx, influx_server, registry, embedded, tmp_path
+):
+    folder = tmp_path / "e"
+    with proxy(influx_server.port) as line:
+        url = f"http://127.0.0.1:{line.port}"
+        store = InfluxStore(url, influx_server.org, influx.bucket, influx_server.token)
+
+        def cut(done, of):
+            if (folder / "data/2026-01.csv").exists():
+                line.close()
+
+        with pytest.raises(StoreUnavailable, match="does not answer") as caught:
+            export(store, registry, folder, REQUEST, cut)
+        store.close()
+    assert "same command again" in caught.value.hint
+    left = {path: content for path, content in contents(folder).items() if path != "unfinished.jsonl"}
+    assert "data/2026-01.csv" in left and all(want[path] == content for path, content in left.items())
+    away = {"CITIMEASURE_STORES": "influx", "CITIMEASURE_INFLUX_URL": url, "CITIMEASURE_INFLUX_TOKEN": "none"}
+    told = citimeasure("export", folder, "--folder", embedded, ok=False, **away)
+    assert told.returncode == 6 and "does not answer" in told.stderr
+    export(influx, registry, folder, REQUEST)
+    assert contents(folder) == want
 
 
 def test_a_finished_part_that_was_changed_is_written_again(want, store, registry, tmp_path):
@@ -164,16 +191,22 @@ def test_two_exports_do_not_share_a_folder(store, registry, tmp_path):
     assert (tmp_path / "e/datapackage.json").exists()
 
 
-def test_a_kill_leaves_whole_files_and_the_same_command_goes_on(embedded, want, tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_kill_leaves_whole_files_and_the_same_command_goes_on(how, embedded, want, tmp_path):
     folder = tmp_path / "e"
     words = ["export", str(folder), "--folder", str(embedded), "--quantity", "laeq", "--quantity", "pm25"]
     words += [word for format in FORMATS for word in ("--format", format)]
     with subprocess.Popen([*CITIMEASURE, *words], env=environment(), stderr=subprocess.DEVNULL) as process:
         wait_until(lambda: (folder / "data/2026-01.csv").exists() or process.poll() is not None)
-        process.send_signal(signal.SIGKILL)
-    left = {path: content for path, content in contents(folder).items() if not path.endswith((".part", ".jsonl"))}
+        process.send_signal(how)
+    if how == signal.SIGINT and process.returncode:
+        assert process.returncode == 130 and not list(folder.rglob("*.part"))
+    left = {
+        path: content for path, content in contents(folder).items() if not path.endswith((".part", "unfinished.jsonl"))
+    }
     assert left and all(want[path] == content for path, content in left.items())
-    citimeasure(*words, PYTHONHASHSEED="1")
+    if "datapackage.json" not in left:  # else it was quicker than the signal
+        citimeasure(*words, PYTHONHASHSEED="1")
     assert contents(folder) == want
 
 

@@ -194,6 +194,15 @@ def test_a_format_whose_package_is_missing_says_how_to_get_it(monkeypatch):
     Request(formats=("csv", "jsonl"))
 
 
+def test_progress_is_told_up_to_the_end(store, registry, tmp_path):
+    told = []
+    export(store, registry, tmp_path / "e", Request(), lambda done, of: told.append((done, of)))
+    hours = city.DAYS * 24
+    assert [done for done, _ in told] == sorted(done for done, _ in told) and len(told) > 20
+    # A kit has seven quantities that have hours, the station one.
+    assert told[-1] == (15 * hours, 15 * hours) and {of for _, of in told} == {15 * hours}
+
+
 @pytest.mark.parametrize("how", [{"until": city.BEGIN}, {"quantities": ("pm1",)}, {"sources": ("kit-none",)}])
 def test_nothing_to_export_leaves_no_folder(how, store, registry, tmp_path):
     with pytest.raises(NothingFound):
