@@ -7,6 +7,7 @@ The last of them is written last: where it is, the export is whole. It names eve
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def _published(request: Request, scope: Scope) -> str:
 def _data(file: File, request: Request) -> dict[str, Any]:
     """The resource of a file of data."""
     found: dict[str, Any] = {
-        "name": file.path.removeprefix("data/").lower().replace(".", "-").replace("_", "-"),
+        "name": _name(file.path.removeprefix("data/")),
         "path": file.path,
         "format": file.format,
         "mediatype": MEDIA[file.format],
@@ -87,13 +88,17 @@ def _data(file: File, request: Request) -> dict[str, Any]:
     return {**found, "columns": [column.name for column in request.columns]}
 
 
+def _name(path: str) -> str:
+    """What a resource is called: small letters, digits and hyphens."""
+    return re.sub("[^a-z0-9]+", "-", path.lower())
+
+
 def _file(folder: Path, path: str) -> dict[str, Any]:
     """The resource of any other file."""
     size, sha256 = digest(folder / path)
     ending = path.rpartition(".")[2]
-    name = path.lower().replace("/", "-").replace(".", "-")
     return {
-        "name": name,
+        "name": _name(path),
         "path": path,
         "format": ending,
         "mediatype": MEDIA[ending],

@@ -81,8 +81,7 @@ class Journal:
                     "Name another folder, or remove this one.",
                 )
         spans = tuple(Span(**one) for one in head["spans"])
-        may = {(span.source, span.quantity) for span in scope.spans}
-        if gone := sorted({span.source for span in spans if (span.source, span.quantity) not in may}):
+        if gone := sorted({span.source for span in spans if not any(span.lies_in(one) for one in scope.spans)}):
             raise SettingError(
                 f"The unfinished export in {folder} holds {', '.join(gone)}, which may not be exported any more.",
                 "Remove the folder and export again.",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import h5netcdf
 import numpy as np
@@ -109,7 +110,7 @@ class NetcdfWriter:
             one.sizes[-1] += int(n)
 
     def _begin(self, quantity: str) -> _Quantity:
-        path = self._root / f"{self._name}-{quantity}.nc"
+        path = self._root / f"{self._name}-{quote(quantity, safe='')}.nc"
         sink = Sink(part_of(path))
         file = h5netcdf.File(sink, "w", rdcc_nbytes=0)  # whole chunks are written: nothing to keep in memory
         self._open[quantity] = one = _Quantity(path, sink, file)

@@ -26,6 +26,11 @@ class Span:
     until: int
     per_day: float  # how many values a day has, on average
 
+    def lies_in(self, other: Span) -> bool:
+        """Whether another span holds all of it."""
+        same = (self.source, self.quantity) == (other.source, other.quantity)
+        return same and other.after <= self.after and self.until <= other.until
+
     @property
     def unit(self) -> str | None:
         """The unit of its values, if the glossary knows the quantity."""

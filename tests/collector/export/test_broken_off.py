@@ -155,7 +155,8 @@ def test_another_question_is_refused_and_harms_nothing(want, store, registry, tm
     assert contents(folder) == want
 
 
-def test_what_may_not_leave_any_more_is_refused_halfway(store, registry, tmp_path, monkeypatch):
+@pytest.mark.parametrize("part", [True, False])
+def test_what_may_not_leave_any_more_is_refused_halfway(part, store, registry, tmp_path, monkeypatch):
     folder = tmp_path / "e"
     with pytest.raises(StoreUnavailable):
         export(Breaking(store, 8), registry, folder, REQUEST)
@@ -163,7 +164,9 @@ def test_what_may_not_leave_any_more_is_refused_halfway(store, registry, tmp_pat
 
     def without(*args):
         scope = choose(*args)
-        return replace(scope, spans=tuple(span for span in scope.spans if span.source != city.KITS[1]))
+        until = {city.KITS[1]: city.MOVED}
+        spans = [replace(span, until=until.get(span.source, span.until)) for span in scope.spans]
+        return replace(scope, spans=tuple(spans if part else [one for one in spans if one.source not in until]))
 
     monkeypatch.setattr(make, "choose", without)
     with pytest.raises(SettingError, match="kit-two, which may not be exported any more"):

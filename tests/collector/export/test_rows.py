@@ -3,15 +3,19 @@
 
 import math
 
+import frictionless
 import numpy as np
 import pytest
 
 from collector.errors import NothingFound, SettingError, UsageError
 from collector.export.make import export
 from collector.export.request import FORMATS, Request
+from collector.export.verify import verify
 from collector.moments import HOUR
 from collector.quantities import QUANTITIES
 from collector.series import calibrated, hour_grid
+from collector.store.base import Row
+from collector.store.sqlite import SqliteStore
 from tests.collector.export import city, loading
 
 READERS = {
@@ -73,7 +77,6 @@ def slow_rows(store, registry, request):
 @pytest.fixture(scope="module")
 def whole(asked, embedded, tmp_path_factory):
     from collector.registry import Registry
-    from collector.store.sqlite import SqliteStore
 
     folder = tmp_path_factory.mktemp("export") / "all"
     store = SqliteStore(embedded)
@@ -201,6 +204,20 @@ def test_progress_is_told_up_to_the_end(store, registry, tmp_path):
     assert [done for done, _ in told] == sorted(done for done, _ in told) and len(told) > 20
     # A kit has seven quantities that have hours, the station one.
     assert told[-1] == (15 * hours, 15 * hours) and {of for _, of in told} == {15 * hours}
+
+
+def test_names_that_are_paths_or_programs_stay_names(registry, tmp_path):
+    names = ["../../evil", "x'; DROP TABLE value; --", 'a,"b"', "=cmd()", "naïve µ"]
+    store = SqliteStore(tmp_path / "s")
+    store.write([Row(f"station:{name}", name, city.BEGIN + 60 * n, 60, 1.5, 1, 0) for name in names for n in range(9)])
+    export(store, registry, tmp_path / "in/e", Request(every="minute", formats=tuple(FORMATS)))
+    store.close()
+    for read in READERS.values():
+        found = {(row["source"], row["quantity"]) for row in read(tmp_path / "in/e").values()}
+        assert found == {(f"station:{name}", name) for name in names}
+    assert {path.name for path in tmp_path.iterdir()} == {"s", "in"} and len(list((tmp_path / "in").iterdir())) == 1
+    assert not [one for one in verify(tmp_path / "in/e") if one.problem]
+    assert frictionless.validate(str(tmp_path / "in/e/datapackage.json")).valid
 
 
 @pytest.mark.parametrize("how", [{"until": city.BEGIN}, {"quantities": ("pm1",)}, {"sources": ("kit-none",)}])
