@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Blocks: some days of one series as columns of one length, which every format writes as they are.
 
-`read` gives those of a month, one after the other; `ahead` lets another thread read the next while this one writes.
+`months` and `pieces` say which there are, `read` makes one.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +22,6 @@ from collector.series import calibrated, hour_grid, read_hours
 from collector.store.base import Store
 
 _VALUES = 200_000  # of one block at most, more or less: it and its text must fit into memory several times
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,20 +63,21 @@ def _begin(number: int) -> int:
     return int(datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC).timestamp())
 
 
-def read(store: Store, registry: Registry, request: Request, span: Span, month: Month) -> Iterator[Block]:
-    """A series' blocks of a month, in order of time; those without rows are left out."""
+def pieces(span: Span, month: Month) -> Iterator[tuple[int, int]]:
+    """A series' part of a month in pieces that fit into memory, in order of time."""
     after, until = max(span.after, month.start), min(span.until, month.end)
     step = max(1, int(_VALUES / max(span.per_day, 1))) * DAY
     for start in range(after, until, step):
-        end = min(start + step, until)
-        if request.every == "minute":
-            block = _as_measured(store, span, start, end)
-        elif request.level == "raw":
-            block = _raw_hours(store, span, start, end)
-        else:
-            block = _calibrated_hours(store, registry, request, span, (start, end))
-        if len(block):
-            yield block
+        yield start, min(start + step, until)
+
+
+def read(store: Store, registry: Registry, request: Request, span: Span, piece: tuple[int, int]) -> Block:
+    """The rows of a piece, maybe none."""
+    if request.every == "minute":
+        return _as_measured(store, span, *piece)
+    if request.level == "raw":
+        return _raw_hours(store, span, *piece)
+    return _calibrated_hours(store, registry, request, span, piece)
 
 
 def _as_measured(store: Store, span: Span, after: int, until: int) -> Block:
@@ -124,42 +121,3 @@ def _calibrated_hours(store: Store, registry: Registry, request: Request, span: 
         "record": np.array([-1 if id_ is None else number[id_] for id_ in found.record], np.int32),
     }
     return Block(span, {name: column[use] for name, column in columns.items()}, ids)
-
-
-def ahead(items: Iterator[T], n: int = 2) -> Iterator[T]:
-    """The same items, of which another thread makes up to `n` in advance; its errors come out here."""
-    waiting: queue.Queue[tuple[bool, Any]] = queue.Queue(n)
-    stop = threading.Event()
-
-    def put(item: tuple[bool, Any]) -> bool:
-        while not stop.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def make() -> None:
-        try:
-            for item in items:
-                if not put((True, item)):
-                    return
-            put((False, None))
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that takes the items
-            put((False, error))
-
-    thread = threading.Thread(target=make, name="export-reader", daemon=True)
-    thread.start()
-    try:
-        while True:
-            good, item = waiting.get()
-            if good:
-                yield item
-            elif item is None:
-                return
-            else:
-                raise item
-    finally:
-        stop.set()
-        thread.join()

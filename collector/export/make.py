@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from collector.errors import NetworkError, SettingError
-from collector.export.blocks import Block, Month, ahead, months, read
+from collector.export.blocks import Block, Month, months, pieces, read
 from collector.export.cells import cell
 from collector.export.columns import COVERAGE, DEVICES, STATIONS, Column
 from collector.export.describe import describe
 from collector.export.files import File, remove_parts, told, write_whole
 from collector.export.journal import FILE, Done, Journal
+from collector.export.readers import Readers
 from collector.export.request import Request
-from collector.export.scope import Place, Scope, choose
+from collector.export.scope import Place, Scope, Span, choose
 from collector.export.tally import Tally
 from collector.export.text import TextWriter
 from collector.moments import HOUR, iso
@@ -130,34 +131,49 @@ def _write_months(
 ) -> None:
     request, scope, journal = what
     known = replace(request, as_of=journal.as_of)
-    left = [month for month in months(scope.spans) if month.name not in journal.done]
-    hours, of = scope.hours - sum(_hours(scope, month) for month in left), scope.hours
+    left = {month: _pieces(scope, month) for month in months(scope.spans)}
+    of = sum(end - start for found in left.values() for _, (start, end) in found)
+    done = 0
 
-    def blocks(month: Month) -> Iterator[tuple[Block | None, int]]:
-        """Blocks, and after each series the hours that it had."""
-        for span in scope.spans:
-            for block in read(store, registry, known, span, month):
-                yield block, 0
-            yield None, max(0, min(span.until, month.end) - max(span.after, month.start)) // HOUR
+    def task(span: Span, piece: tuple[int, int]) -> Callable[[Store], Block]:
+        return lambda reader: read(reader, registry, known, span, piece)
 
-    for month in left:
-        tally = Tally(month)
-        writers = [_writer(format, folder, month, request, scope) for format in request.formats]
-        try:
-            for block, more in ahead(blocks(month)):
-                hours += more
-                if block is not None:
-                    tally.add(block)
-                    for writer in writers:
-                        writer.add(block)
-                elif more:
-                    progress(hours, of)
-            files = tuple(file for writer in writers for file in writer.close())
-        except BaseException:
-            for writer in writers:
-                _abandon(writer)
-            raise
-        journal.finish(Done(month.name, files, tuple(sorted(tally.records)), tuple(tally.rows())))
+    with Readers(store) as readers:
+        for month, found in left.items():
+            if month.name not in journal.done:
+                tally = Tally(month)
+                with _writing(request, scope, folder, month) as writers:
+                    blocks = readers.map(task(*one) for one in found)
+                    for block, (_, (start, end)) in zip(blocks, found, strict=True):
+                        if len(block):
+                            tally.add(block)
+                            for writer in writers:
+                                writer.add(block)
+                        done += end - start
+                        progress(done // HOUR, of // HOUR)
+                    files = tuple(file for writer in writers for file in writer.close())
+                journal.finish(Done(month.name, files, tuple(sorted(tally.records)), tuple(tally.rows())))
+            else:
+                done += sum(end - start for _, (start, end) in found)
+
+
+def _pieces(scope: Scope, month: Month) -> list[tuple[Span, tuple[int, int]]]:
+    """What there is to read of a month, in the order of its rows."""
+    return [(span, piece) for span in scope.spans for piece in pieces(span, month)]
+
+
+@contextmanager
+def _writing(request: Request, scope: Scope, folder: Path, month: Month) -> Iterator[list[Writer]]:
+    """Writers of all formats, which are let go of if anything breaks."""
+    writers: list[Writer] = []
+    try:
+        for format in request.formats:
+            writers.append(_writer(format, folder, month, request, scope))
+        yield writers
+    except BaseException:
+        for writer in writers:
+            _abandon(writer)
+        raise
 
 
 def _abandon(writer: Writer) -> None:
@@ -165,10 +181,6 @@ def _abandon(writer: Writer) -> None:
         writer.abandon()
     except (OSError, RuntimeError, ValueError):
         return  # it broke before; that error is the one to show
-
-
-def _hours(scope: Scope, month: Month) -> int:
-    return sum(max(0, min(one.until, month.end) - max(one.after, month.start)) // HOUR for one in scope.spans)
 
 
 def _writer(format: str, folder: Path, month: Month, request: Request, scope: Scope) -> Writer:

@@ -68,11 +68,6 @@ class Scope:
         """Whether any of it is simulated."""
         return any(place.simulated for place in self.places)
 
-    @property
-    def hours(self) -> int:
-        """How many hours of series there are to do, for a progress bar."""
-        return sum((span.until - span.after) // HOUR for span in self.spans)
-
 
 def choose(store: Store, registry: Registry, request: Request) -> Scope:
     """The series that were asked for, and the public places of their devices; NothingFound if there are none."""

@@ -153,5 +153,8 @@ class Store(Protocol):
     def series(self, source: str | None = None) -> list[Series]:
         """What there is, of one source or of all, in order of source and quantity."""
 
+    def beside(self) -> Store:
+        """Another instance on the same values, for another thread to read from; it is closed by itself."""
+
     def close(self) -> None:
         """Lets go of connections and files."""

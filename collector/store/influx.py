@@ -222,6 +222,10 @@ class InfluxStore:
             )
         return StoreRefused(text)
 
+    def beside(self) -> InfluxStore:
+        """Another one with connections of its own."""
+        return InfluxStore(self._url, self._org, self._bucket, self._headers["Authorization"].removeprefix("Token "))
+
     def close(self) -> None:
         """Lets go of the connections."""
         self._http.clear()

@@ -254,6 +254,12 @@ class SqliteStore:
         if found != "ok":
             raise self._damage(found)
 
+    def beside(self) -> SqliteStore:
+        """Another connection to the file; one that reads on and on needs no pages twice."""
+        store = SqliteStore(self.path.parent)
+        store._db.execute("PRAGMA cache_size = -2048")
+        return store
+
     def close(self) -> None:
         """Closes the file; what was written stays."""
         self._db.close()

@@ -90,6 +90,18 @@ def test_arrays_have_the_promised_types(open_):
     assert all(column.flags.c_contiguous for column in (found.t, found.value))
 
 
+def test_a_store_beside_another_reads_the_same_in_another_thread(open_):
+    store = open_()
+    store.write([row(NOON + 60 * n, n) for n in range(100)])
+    other, found = store.beside(), []
+    thread = threading.Thread(target=lambda: found.extend(contents(other)))
+    thread.start()
+    assert contents(store) == [row(NOON + 60 * n, n) for n in range(100)]
+    thread.join()
+    other.close()
+    assert found == contents(store), "closing one closes the other"
+
+
 def test_writing_again_changes_nothing(open_):
     store = open_()
     rows = [row(NOON + 60 * n, n) for n in range(100)]

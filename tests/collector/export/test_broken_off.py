@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import deque
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from collector.errors import SettingError, StoreUnavailable
 from collector.export import make
 from collector.export.make import export
+from collector.export.readers import Readers
 from collector.export.request import FORMATS, Request
 from collector.store.influx import InfluxStore
 from tests import parts
@@ -27,18 +29,22 @@ _MOUNT = f'mount -t tmpfs -o size=1m tmpfs "$1" || exit {_NO_MOUNT}; exec sh -c 
 
 
 class Breaking:
-    """A store that answers so often, and then is away."""
+    """A store whose readers answer so often together, and then are away."""
 
     def __init__(self, store, answers):
-        self.store, self.left = store, answers
+        self.store, self.left = store, deque(range(answers)) if isinstance(answers, int) else answers
 
     def __getattr__(self, name):
         return getattr(self.store, name)
 
+    def beside(self):
+        return type(self)(self.store.beside(), self.left)
+
     def read(self, *args):
-        self.left -= 1
-        if self.left < 0:
-            raise StoreUnavailable("InfluxDB at http://127.0.0.1:1 does not answer: refused.", "Start it.")
+        try:
+            self.left.popleft()
+        except IndexError:
+            raise StoreUnavailable("InfluxDB at http://127.0.0.1:1 does not answer: refused.", "Start it.") from None
         return self.store.read(*args)
 
 
@@ -85,7 +91,7 @@ def test_after_an_influxdb_that_went_away_the_same_command_goes_on(
         store = InfluxStore(url, influx_server.org, influx.bucket, influx_server.token)
 
         def cut(done, of):
-            if (folder / "data/2026-01.csv").exists():
+            if done == 5 * 12 * 24:  # January of all five series is read
                 line.close()
 
         with pytest.raises(StoreUnavailable, match="does not answer") as caught:
@@ -243,18 +249,23 @@ def test_a_folder_that_cannot_be_made_is_told(store, registry, tmp_path):
             export(store, registry, folder, REQUEST)
 
 
-def test_an_error_in_the_reading_thread_comes_out_and_the_thread_ends():
-    from collector.export.blocks import ahead
-
-    def items():
-        yield from range(3)
-        raise KeyError("x")
-
+def test_readers_keep_the_order_give_errors_and_end(store):
     before = threading.active_count()
-    with pytest.raises(KeyError):
-        list(ahead(items()))
-    for _ in ahead(iter(range(1000))):
-        break
+    started = []
+
+    def task(n):
+        def run(reader):
+            started.append(n)
+            assert reader is not store and len(reader.series()) == 17
+            return 1 // (100 - n)
+
+        return run
+
+    with Readers(store) as readers:
+        assert list(readers.map(task(n) for n in range(100))) == [1 // (100 - n) for n in range(100)]
+        with pytest.raises(ZeroDivisionError):
+            list(readers.map(task(n) for n in range(90, 1000)))
+        assert max(started) < 110
     assert threading.active_count() == before
 
 

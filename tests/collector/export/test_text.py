@@ -7,11 +7,10 @@ import math
 from datetime import UTC, datetime
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.export.blocks import Block, Month, ahead, months
+from collector.export.blocks import Block, Month, months
 from collector.export.columns import DATA
 from collector.export.scope import Span
 from collector.export.text import TextWriter, numbers_as_text, times
@@ -114,8 +113,3 @@ def test_months_are_those_that_a_series_touches():
     # Nothing is made of the months between two series.
     names = [one.name for one in months((span(january, january + 9), span(january + 10**7, january + 10**7 + 9)))]
     assert names == ["2026-01", "2026-04"]
-
-
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 500])
-def test_reading_ahead_changes_nothing(n):
-    assert list(ahead(iter(range(n)))) == list(range(n))
