@@ -4,6 +4,7 @@
 CalibrationError (ValueError)
 ├── BadInput             arrays or a file that cannot be used as they are: not hourly, not of one length, no number
 ├── TooLittleData        too few hours or days beside a reference station
+├── NoBetter             a calibration that does not help, and is refused its name
 ├── RandomSplitRefused   training and test hours lie closer than a day
 └── BadRecord            a calibration record that was changed, or that this version cannot read
 """
@@ -25,6 +26,10 @@ class BadInput(CalibrationError):
 
 class TooLittleData(CalibrationError):
     """Not enough hours for what was asked."""
+
+
+class NoBetter(CalibrationError):
+    """A calibration that does not beat having no sensor at all, or that could not be better by its nature."""
 
 
 class RandomSplitRefused(CalibrationError):

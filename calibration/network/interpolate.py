@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Between places: distances, the variogram of a network, and weights by distance or by ordinary kriging.
 
-Places are latitude and longitude in degrees, distances km. Weights are rows that sum to one. Called by the other modules
-of this package.
+Places are latitude and longitude in degrees, distances km. Weights are rows that sum to one. Called by the other
+modules of this package.
 """
 
 from __future__ import annotations

@@ -38,9 +38,7 @@ class SimulatedNetwork:
     sensor_truth: Floats
 
 
-def simulate_network(
-    days: int = 45, *, seed: int = 1, n_stations: int = 8, n_sensors: int = 200
-) -> SimulatedNetwork:
+def simulate_network(days: int = 45, *, seed: int = 1, n_stations: int = 8, n_sensors: int = 200) -> SimulatedNetwork:
     """A network of a given size, from 1 January on."""
     rng = np.random.default_rng(seed)
     n = 24 * days
