@@ -16,11 +16,11 @@ import numpy as np
 from calibration.align import DAY, HOUR, Bools, Floats
 from calibration.errors import BadInput, TooLittleData
 from calibration.network.data import Network
-from calibration.network.interpolate import Variogram, distances, fit_variogram, semivariances
+from calibration.network.interpolate import Variogram, distances, fit_variogram, kriging_weights, median, semivariances
 
 MODES = ("causal", "retrospective")
+_NEIGHBOURS = 8
 MEDIAN_OF_SQUARE = 0.4549  # of a standard normal: what the median of squares is of their mean
-_EPS = 1e-9  # keeps systems regular where no sensor is there; far below any variance
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class BlendSettings:
         Days from which it learns; before the day, or half before and half after.
     min_hours : int
         Hours that a sensor must have had in the window.
-    nearest : int
-        Sensors taken for each place, the nearest ones; keeps the work in proportion to their number.
+    dense, nearest : int
+        Up to `dense` sensors all of them are used for every place; of more than that the `nearest` ones, which keeps
+        the work in proportion to their number.
     outlier : float
         Deviations of so many standard deviations are taken as missing: a barbecue, a smoker.
     station_noise : float
@@ -43,7 +44,8 @@ class BlendSettings:
 
     window: int = 14
     min_hours: int = 72
-    nearest: int = 40
+    dense: int = 300
+    nearest: int = 80
     outlier: float = 4.0
     station_noise: float = 0.05
 
@@ -77,6 +79,7 @@ class _Levels:
     lasting: Variogram
     moving: Variogram
     error: float  # variance of the error that neighbouring sensors share
+    local: Floats  # (n,) share of that noise which lasts beyond the hour: what is there, not the instrument
     scale: Floats  # (n,) standard deviations from hour to hour
     usable: Bools
 
@@ -166,7 +169,7 @@ def _learn(logs: Floats, n_stations: int, between: Floats, settings: BlendSettin
     for kind in (usable & is_station, usable & ~is_station):
         level[kind], rest[kind] = _two_way(logs[kind])
     scale = np.full(len(logs), np.nan)
-    scale[usable] = 1.4826 * np.nanmedian(np.abs(rest[usable]), axis=1)
+    scale[usable] = 1.4826 * median(np.abs(rest[usable]), axis=1)
     rest = np.where(np.abs(rest) > settings.outlier * scale[:, None], np.nan, rest)
 
     gamma, _ = semivariances(rest)
@@ -180,15 +183,17 @@ def _learn(logs: Floats, n_stations: int, between: Floats, settings: BlendSettin
     field = moving.sill * (1 - np.exp(-between / moving.length))
     excess = gamma[sensors] - shared.sill * (1 - np.exp(-between[sensors] / moving.length))
     np.fill_diagonal(excess, np.nan)
-    mine = np.nanmedian(excess, axis=1)
+    mine = median(excess, axis=1)
     least = settings.station_noise**2
     noise[usable & ~is_station] = np.maximum(2 * mine - np.median(mine), 0.25 * max(float(np.median(mine)), least))
     pairs = (gamma - field)[stations][np.triu_indices(int((usable & is_station).sum()), 1)]
-    noise[usable & is_station] = max(float(np.nanmedian(pairs)), least)
+    noise[usable & is_station] = max(float(median(pairs, axis=0)), least)
 
     lasting, alone = _lasting(level, usable, between, n_stations, least)
     error = max(shared.sill - moving.sill, 0.0)
-    return _Levels(level, noise, alone, lasting, moving, error, scale, usable)
+    local = np.zeros(len(logs))
+    local[usable & ~is_station] = _local(rest[usable & ~is_station], between[sensors])
+    return _Levels(level, noise, alone, lasting, moving, error, local, scale, usable)
 
 
 def _lasting(level: Floats, usable: Bools, between: Floats, n_stations: int, least: float) -> tuple[Variogram, Floats]:
@@ -206,14 +211,24 @@ def _lasting(level: Floats, usable: Bools, between: Floats, n_stations: int, lea
     return lasting, alone
 
 
+def _local(rest: Floats, between: Floats) -> Floats:
+    """Share of what a sensor does not have in common with its neighbours that is still there an hour later."""
+    nearest = np.argsort(between, axis=1, kind="stable")[:, 1 : 1 + _NEIGHBOURS]
+    apart = rest - median(rest[nearest], axis=1)
+    before, now = apart[:, :-1], apart[:, 1:]
+    both = np.isfinite(before) & np.isfinite(now)
+    product, square = np.where(both, before * now, 0.0).sum(axis=1), np.where(both, now**2, 0.0).sum(axis=1)
+    return np.clip(np.divide(product, square, out=np.zeros(len(rest)), where=square > 0), 0.0, 1.0)
+
+
 def _two_way(logs: Floats) -> tuple[Floats, Floats]:
     """Level of each place and what is left, after the hours' common part: medians by turns."""
     level = np.zeros(len(logs))
     hourly = np.zeros(logs.shape[1])
     seen = np.isfinite(logs).any(axis=0)
     for _ in range(4):
-        hourly[seen] = np.nanmedian(logs[:, seen] - level[:, None], axis=0)
-        level = np.nanmedian(logs - hourly, axis=1)
+        hourly[seen] = median(logs[:, seen] - level[:, None], axis=0)
+        level = median(logs - hourly, axis=1)
     level -= level.mean()
     return level, logs - hourly - level[:, None]
 
@@ -231,49 +246,35 @@ def _krige(
     usable = np.flatnonzero(levels.usable)
     is_sensor = usable >= n_stations
     deviation = logs - levels.level[:, None]
-    common = np.nanmedian(np.where(np.isfinite(deviation[usable[is_sensor]]), deviation[usable[is_sensor]], np.nan), 0)
+    common = median(deviation[usable[is_sensor]], axis=0)
     far = np.abs(deviation - common) > settings.outlier * levels.scale[:, None]
     far[:n_stations] = False
     deviation = np.where(far, np.nan, deviation)
-    for place, distance in enumerate(towards):
-        near = usable[is_sensor][np.argsort(distance[usable[is_sensor]], kind="stable")[: settings.nearest]]
-        taken = np.concatenate([usable[~is_sensor], near])
+    sensors, stations = usable[is_sensor], usable[~is_sensor]
+    if len(sensors) <= settings.dense:
+        parts = [(np.arange(len(towards)), usable)]
+    else:
+        nearest = np.argsort(towards[:, sensors], axis=1, kind="stable")[:, : settings.nearest]
+        parts = [(np.array([i]), np.concatenate([stations, sensors[row]])) for i, row in enumerate(nearest)]
+    for part, taken in parts:
         sensor = taken >= n_stations
-        mine = held[place, taken]
-        h, to = between[np.ix_(taken, taken)], distance[taken]
+        mine = held[np.ix_(part, taken)] * (levels.local * levels.noise)[taken]
+        h, to = between[np.ix_(taken, taken)], towards[np.ix_(part, taken)]
         drift = np.stack([np.ones(len(taken)), sensor.astype(np.float64)], axis=1)
-        both = np.outer(sensor, sensor)
 
         stays = levels.lasting.covariance(h) + np.diag(levels.alone[taken])
-        wanted = levels.lasting.covariance(to)
-        weight, lasting_variance = _solve(stays[None], wanted, drift, np.ones((1, len(taken)), bool))
-        lasting = float(weight[0] @ levels.level[taken])
+        all_known = np.ones((1, len(taken)), bool)
+        weight, lasting_less = kriging_weights(stays, levels.lasting.covariance(to), drift, all_known)
+        lasting = weight[0] @ levels.level[taken]
 
-        moves = levels.moving.covariance(h) + both * levels.error * np.exp(-h / levels.moving.length)
-        moves = moves + np.diag(levels.noise[taken])
-        wanted = levels.moving.covariance(to) + mine * 0.5 * levels.noise[taken]
+        shared = levels.error * np.outer(sensor, sensor) * np.exp(-h / levels.moving.length)
+        moves = levels.moving.covariance(h) + shared + np.diag(levels.noise[taken])
         x = deviation[taken]
         known = np.isfinite(x).T
-        weight, moving_variance = _solve(np.broadcast_to(moves, (len(known), *moves.shape)), wanted, drift, known)
-        value[place] = lasting + (weight * np.where(known, x.T, 0.0)).sum(axis=1)
-        value[place, ~known[:, ~sensor].any(axis=1)] = np.nan
-        beyond = levels.lasting.sill + levels.moving.sill + float((mine * 0.5 * levels.noise[taken]).sum())
-        variance[place] = np.maximum(lasting_variance + moving_variance + beyond, 0.0)
+        weight, moving_less = kriging_weights(moves, levels.moving.covariance(to) + mine, drift, known)
+        moving = np.einsum("tmn,tn->mt", weight, np.where(known, x.T, 0.0))
+        moving[:, ~known[:, ~sensor].any(axis=1)] = np.nan
+        value[part] = lasting[:, None] + moving
+        beyond = levels.lasting.sill + levels.moving.sill + mine.sum(axis=1)
+        variance[part] = np.maximum((lasting_less + moving_less + beyond).T, 0.0)
     return value, variance
-
-
-def _solve(covariance: Floats, target: Floats, drift: Floats, known: Bools) -> tuple[Floats, Floats]:
-    """Kriging weights (T, n) hour by hour, zero where an observation is missing, and the variance's reduction (T,)."""
-    hours, n = known.shape
-    q = drift.shape[1]
-    system = np.zeros((hours, n + q, n + q))
-    pair = known[:, :, None] & known[:, None, :]
-    system[:, :n, :n] = np.where(pair, covariance, np.eye(n))
-    system[:, :n, n:] = np.where(known[:, :, None], drift, 0.0)
-    system[:, n:, :n] = system[:, :n, n:].transpose(0, 2, 1)
-    system[:, range(n, n + q), range(n, n + q)] = -_EPS
-    right = np.zeros((hours, n + q))
-    right[:, :n] = np.where(known, target, 0.0)
-    right[:, n] = 1.0
-    solved = np.linalg.solve(system, right[..., None])[..., 0]
-    return np.asarray(solved[:, :n]), -np.asarray((solved * right).sum(axis=1))

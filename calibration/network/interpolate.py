@@ -7,17 +7,19 @@ modules of this package.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from calibration.align import Floats
+from calibration.align import Bools, Floats
 from calibration.errors import BadInput, TooLittleData
 
 EARTH_RADIUS = 6371.0  # km
 MIN_PAIRS = 6  # of places, for a variogram
 _CLASSES = 12  # of distance
+_EPS = 1e-9  # keeps systems regular where a kind of observation is missing; far below any variance
 
 
 def check_places(places: ArrayLike) -> Floats:
@@ -191,36 +193,49 @@ def _not_negative(rise: Floats, y: Floats) -> tuple[float, float]:
     return nugget, sill
 
 
-def kriging_weights(covariance: Floats, target: Floats, drift: Floats, wanted: Floats) -> tuple[Floats, Floats]:
-    """Weights of observations for an unbiased estimate of least variance, whatever the unknown means.
+def kriging_weights(covariance: Floats, target: Floats, drift: Floats, known: Bools) -> tuple[Floats, Floats]:
+    """Weights of observations for an unbiased estimate of least variance, whatever the unknown means, hour by hour.
 
     Parameters
     ----------
     covariance : (n, n) array
         Of the observations, errors of observing included.
-    target : (n, m) array
-        Covariance of the observations with what is wanted.
+    target : (m, n) array
+        Covariance of the observations with what is wanted at each place.
     drift : (n, q) array
-        How each observation holds each unknown mean; a column of ones for ordinary kriging.
-    wanted : (q,) array
-        How what is wanted holds them.
+        How each observation holds each unknown mean; a column of ones for ordinary kriging. What is wanted holds the
+        first, and no other.
+    known : (T, n) array of bool
+        Which observations are there in each hour.
 
     Returns
     -------
-    weights : (m, n) array
-        With weights @ drift = wanted.
-    reduction : (m,) array
+    weights : (T, m, n) array
+        Zero where an observation is missing; the others keep weights @ drift = (1, 0, ...).
+    reduction : (T, m) array
         Variance of the estimate's error, less the variance of what is wanted.
 
     References
     ----------
     Cressie (1993), Statistics for Spatial Data, chapter 3.4, doi:10.1002/9781119115151.
     """
-    n, q = drift.shape
-    system = np.zeros((n + q, n + q))
-    system[:n, :n] = covariance
-    system[:n, n:] = drift
-    system[n:, :n] = drift.T
-    right = np.concatenate([target, np.repeat(np.asarray(wanted, np.float64)[:, None], target.shape[1], axis=1)])
+    hours, n = known.shape
+    q = drift.shape[1]
+    system = np.zeros((hours, n + q, n + q))
+    # A missing observation becomes an equation of its own that says: weight zero.
+    system[:, :n, :n] = np.where(known[:, :, None] & known[:, None, :], covariance, np.eye(n))
+    system[:, :n, n:] = np.where(known[:, :, None], drift, 0.0)
+    system[:, n:, :n] = system[:, :n, n:].transpose(0, 2, 1)
+    system[:, range(n, n + q), range(n, n + q)] = -_EPS
+    right = np.zeros((hours, n + q, len(target)))
+    right[:, :n] = np.where(known[:, :, None], target.T, 0.0)
+    right[:, n] = 1.0
     solved = np.linalg.solve(system, right)
-    return np.asarray(solved[:n].T), -np.asarray((solved * right).sum(axis=0))
+    return np.asarray(solved[:, :n].transpose(0, 2, 1)), -np.asarray((solved * right).sum(axis=1))
+
+
+def median(values: Floats, axis: int) -> Floats:
+    """Median of what is known; NaN, without a warning, where nothing is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.asarray(np.nanmedian(values, axis=axis))

@@ -6,7 +6,6 @@ A `Network` comes in, the slips that were found go out. Nothing is corrected her
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,8 +13,10 @@ import numpy as np
 from calibration.align import Floats, Lag, estimate_lag, shift
 from calibration.errors import TooLittleData
 from calibration.network.data import Network
+from calibration.network.interpolate import median
 
 MIN_CORRELATION = 0.5  # below it a peak of the correlation says little of clocks
+CLEAR = 3  # standard errors from zero: hundreds of sensors are looked at, and few may be blamed for nothing
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def _slip(which: str, number: int, network: Network, values: Floats, against: Fl
         lag = estimate_lag(network.t, values, against)
     except TooLittleData:
         return None
-    sure = lag.sure and lag.hours != 0 and lag.correlation >= MIN_CORRELATION
+    clear = abs(lag.estimate) > CLEAR * lag.spread and lag.correlation >= MIN_CORRELATION
+    sure = lag.sure and lag.hours != 0 and clear
     return Slip(which, number, lag) if sure else None
 
 
@@ -67,8 +69,5 @@ def _median(values: Floats) -> Floats:
     if not len(values):
         return np.full(values.shape[1], np.nan)
     # Sensors have gains of their own: bring each to its own median before the median over places.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # rows and hours without any value stay NaN
-        own = np.nanmedian(values, axis=1, keepdims=True)
-        middle = np.nanmedian(values / np.where(own > 0, own, np.nan), axis=0)
-    return np.asarray(middle)
+    own = median(values, axis=1)[:, None]
+    return median(values / np.where(own > 0, own, np.nan), axis=0)

@@ -13,8 +13,7 @@ import numpy as np
 from calibration.align import Floats
 from calibration.errors import TooLittleData
 from calibration.network.data import MIN_STATIONS, Network
-from calibration.network.factors import interpolate_hourly
-from calibration.network.interpolate import distances
+from calibration.network.interpolate import distances, median
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class StationRules:
     capture : float
         Share of hours with a value, at least.
     correlation : float
-        Of its logarithms with the other stations' between which it lies, at least.
+        Of its logarithms with those of the other stations' median, at least.
     """
 
     types: tuple[str, ...] = ("background", "regional")
@@ -52,7 +51,7 @@ class StationReport:
     capture : float
         Share of hours with a value.
     correlation, rmse : float
-        With the other stations interpolated to its place: of logarithms, and in their unit. NaN where unknown.
+        With the median of the other stations: of logarithms, and in their unit. NaN where unknown.
     refused : str
         Why it is not used; empty if it is.
     """
@@ -80,9 +79,7 @@ def report_stations(network: Network, rules: StationRules | None = None) -> list
     nearest = to_sensor.min(axis=1) if to_sensor.shape[1] else np.full(len(network.stations), np.inf)
     reports = []
     for one in range(len(network.stations)):
-        rest = network.without(one)
-        there = distances(network.station_places[one : one + 1], rest.station_places)
-        expected = interpolate_hourly(rest.stations, there)[0]
+        expected = median(network.without(one).stations, axis=0)
         measured = network.stations[one]
         capture = float(np.isfinite(measured).mean()) if len(measured) else 0.0
         correlation, rmse = _agreement(expected, measured)
