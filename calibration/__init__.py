@@ -9,7 +9,7 @@ integer seconds since 1970, UTC. `fit` makes a `Record`, `apply` uses it, `evalu
 from calibration.align import Lag, estimate_lag, join
 from calibration.apply import Calibrated, Flag, apply
 from calibration.calibrate import Metrics, cross_validate, daily_means, evaluate, fit
-from calibration.errors import BadInput, BadRecord, CalibrationError, RandomSplitRefused, TooLittleData
+from calibration.errors import BadInput, BadRecord, CalibrationError, NoBetter, RandomSplitRefused, TooLittleData
 from calibration.evaluation import Aim, Evaluation, evaluate_unit
 from calibration.many import apply_many, fit_every_day, fit_many
 from calibration.models import MODELS
@@ -31,6 +31,7 @@ __all__ = [
     "Lag",
     "Lineage",
     "Metrics",
+    "NoBetter",
     "RandomSplitRefused",
     "Record",
     "Score",

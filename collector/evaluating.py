@@ -108,7 +108,7 @@ def said_our_way() -> Iterator[None]:
     """Turns the calibration library's errors into ours, with their exit codes."""
     try:
         yield
-    except calibration.RandomSplitRefused as error:
+    except (calibration.RandomSplitRefused, calibration.NoBetter) as error:
         raise Refused(str(error), error.hint) from error
     except calibration.CalibrationError as error:
         raise DataError(str(error), error.hint) from error

@@ -218,7 +218,7 @@ def _local(rest: Floats, between: Floats) -> Floats:
     before, now = apart[:, :-1], apart[:, 1:]
     both = np.isfinite(before) & np.isfinite(now)
     product, square = np.where(both, before * now, 0.0).sum(axis=1), np.where(both, now**2, 0.0).sum(axis=1)
-    return np.clip(np.divide(product, square, out=np.zeros(len(rest)), where=square > 0), 0.0, 1.0)
+    return np.asarray(np.clip(np.divide(product, square, out=np.zeros(len(rest)), where=square > 0), 0.0, 1.0))
 
 
 def _two_way(logs: Floats) -> tuple[Floats, Floats]:

@@ -9,6 +9,7 @@ import click
 
 from collector.cli.evaluate import evaluate
 from collector.cli.inspecting import align, qc
+from collector.cli.network import network
 from collector.cli.options import Moment, emit, opened, output_option, period_options, with_settings
 from collector.moments import iso
 from collector.settings import Settings
@@ -107,5 +108,5 @@ def show(settings: Settings, record: str) -> None:
         click.echo(registry.calibration(record).decode())
 
 
-for _command in (evaluate, align, qc):
+for _command in (evaluate, align, qc, network):
     calibrate.add_command(_command)

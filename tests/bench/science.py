@@ -19,6 +19,7 @@ import calibration
 from calibration.align import Floats
 from calibration.metrics import rmse
 from calibration.uncertainty import reference_uncertainty
+from tests.bench.networks import measure_network
 from tests.bench.table import ROOT, Bar, finish
 from tests.calibration.colocations import (
     LOVE_MY_AIR,
@@ -123,7 +124,11 @@ def _days() -> Iterator[Bar]:
 def main() -> None:
     if not (folder() / LOVE_MY_AIR.file).exists():
         sys.exit(f"The co-location data are not in {folder()}: name their folder in CITIMEASURE_DATA.")
-    finish(list(measure()), "science.json")
+    bars = [*measure(), *measure_network()]
+    for bar in bars:
+        if bar.note:
+            print(f"{bar.name}: {bar.note}")
+    finish(bars, "science.json")
 
 
 if __name__ == "__main__":
