@@ -110,11 +110,11 @@ def fit(
         If arrays or names do not fit.
     """
     t = check_hours(t)
-    training = _training(t, sensor, reference)
+    training = training_of(t, sensor, reference)
     lag = _found_lag(t, sensor, reference)
     alignment = Alignment(lag.hours, lag.sure, corrected=correct_lag and lag.hours != 0)
     if alignment.corrected:
-        training = _training(t, sensor, reference, shift_hours=lag.hours)
+        training = training_of(t, sensor, reference, shift_hours=lag.hours)
     check_amount(training)
     chosen = choose(training) if model == "auto" else model_named(model)
     check_suits(chosen, tuple(training.features), quantity)
@@ -216,7 +216,7 @@ def cross_validate(
             f"The split {split!r} is refused: neighbouring hours are near copies, it would test memory, not skill.",
             "Use 'blocked', which leaves out blocks of days with a day between them and the training hours.",
         )
-    training = _training(t, sensor, reference)
+    training = training_of(t, sensor, reference)
     present = tuple(training.features)
     models = suiting(present) if models is None else models
     for name in models:
@@ -249,8 +249,21 @@ def daily_means(t: Ints, *series: Floats) -> tuple[Ints, list[Floats]]:
     return days[full], [(np.bincount(place, x[known], len(days)) / np.maximum(count, 1))[full] for x in series]
 
 
-def _training(t: Ints, sensor: Mapping[str, Floats], reference: Floats, *, shift_hours: float = 0.0) -> Training:
-    """Hours that have a reference and every feature."""
+def training_of(t: Ints, sensor: Mapping[str, Floats], reference: Floats, *, shift_hours: float = 0.0) -> Training:
+    """Hours that have a reference and every feature; the sensor put back by `shift_hours` before.
+
+    Parameters
+    ----------
+    t, sensor, reference
+        As for `fit`.
+    shift_hours : float
+        By which the sensor is late [h].
+
+    Raises
+    ------
+    BadInput
+        If the raw value is missing, or shapes do not fit.
+    """
     if RAW not in sensor:
         raise BadInput("The sensor's own values are missing.", "Give them under the name 'raw'.")
     y = np.asarray(reference, np.float64)

@@ -18,6 +18,7 @@ import numpy as np
 import calibration
 from calibration.align import Floats
 from calibration.metrics import rmse
+from calibration.transfer import Unit, score_transfer
 from calibration.uncertainty import reference_uncertainty
 from tests.bench.networks import measure_network
 from tests.bench.table import ROOT, Bar, finish
@@ -121,10 +122,25 @@ def _days() -> Iterator[Bar]:
     yield Bar("Love My Air PM2.5: daily W(30) [%]", expanded, 18, 14, "lower", f"raw {raw_expanded:.1f}")
 
 
+def measure_transfer() -> Bar:
+    """A week of its own and what other units taught, against a line through that week; units left out in turn."""
+    units = read(LOVE_MY_AIR, folder() / LOVE_MY_AIR.file)
+    scores = score_transfer({unit.unit: Unit(unit.t, unit.sensor, unit.reference) for unit in units})
+    return Bar(
+        name="Love My Air PM2.5, 7-day unit gain / 7-day own line",
+        reached=float(np.mean([score.type_gain for score in scores]) / np.mean([score.own_line for score in scores])),
+        must=1.0,
+        aim=0.9,
+        better="lower",
+        rival=f"own line {np.mean([score.own_line for score in scores]):.2f} ug/m3",
+        note=", ".join(f"{score.unit} {score.ratio:.2f} ({score.starts} weeks)" for score in scores),
+    )
+
+
 def main() -> None:
     if not (folder() / LOVE_MY_AIR.file).exists():
         sys.exit(f"The co-location data are not in {folder()}: name their folder in CITIMEASURE_DATA.")
-    bars = [*measure(), *measure_network()]
+    bars = [*measure(), measure_transfer(), *measure_network()]
     for bar in bars:
         if bar.note:
             print(f"{bar.name}: {bar.note}")
