@@ -11,6 +11,7 @@ from collector.cli.evaluate import evaluate
 from collector.cli.inspecting import align, qc
 from collector.cli.network import network
 from collector.cli.options import Moment, emit, opened, output_option, period_options, with_settings
+from collector.cli.plan import plan
 from collector.cli.transfer import transfer
 from collector.moments import iso
 from collector.settings import Settings
@@ -109,5 +110,5 @@ def show(settings: Settings, record: str) -> None:
         click.echo(registry.calibration(record).decode())
 
 
-for _command in (evaluate, align, qc, network, transfer):
+for _command in (evaluate, align, qc, network, transfer, plan):
     calibrate.add_command(_command)
