@@ -100,8 +100,8 @@ def plan(t: Ints, sensor: Floats, reference: Floats, wanted: float) -> Plan:
     days, ratios = _daily(t[both], x[both], y[both])
     if len(days) < MIN_DAYS:
         raise TooLittleData(
-            f"{len(days)} days have {MIN_DAY_HOURS} hours or more with both values, and means above zero; {MIN_DAYS} are "
-            "needed to see how the ratio wanders.",
+            f"{len(days)} days have {MIN_DAY_HOURS} hours or more with both values, and means above zero; "
+            f"{MIN_DAYS} are needed to see how the ratio wanders.",
             "Wait for more days, or give an older co-location of the same type.",
         )
     first, second = np.triu_indices(len(days), 1)

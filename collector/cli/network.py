@@ -62,8 +62,8 @@ def network(sensors: Path, stations: Path, **how: Any) -> None:
         shifted,
     )
     from calibration.network.read import NetworkColumns, read_network
-    from collector.calibrating import said_our_way
     from collector.errors import Refused, UsageError
+    from collector.evaluating import said_our_way
 
     if how["write"] and not how["method"]:
         raise UsageError("--write needs --method.", "Choose causal for values of today, retrospective for reports.")

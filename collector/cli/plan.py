@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""`citimeasure calibrate plan`: how long to hang a sensor beside a station, how far it is, and whether it hangs well."""
+"""`citimeasure calibrate plan`: how long to hang a sensor beside a station, how far it is, and if it hangs well."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def plan(path: Path | None, **how: Any) -> None:
     citimeasure calibrate plan --distance 3 --height-difference 0.5 --inlet-height 3 --free-arc 360
     """
     from calibration.planner import Geometry, check_geometry
-    from collector.calibrating import said_our_way
+    from collector.evaluating import said_our_way
 
     measured = {name: how[name] for name in _GEOMETRY}
     hangs = any(value is not None for value in measured.values())

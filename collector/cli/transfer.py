@@ -57,9 +57,9 @@ def transfer(path: Path, **how: Any) -> None:
     """  # fmt: skip
     from calibration.table import read_table
     from calibration.transfer import Unit, fit_type, score_transfer, unit_gain
-    from collector.calibrating import said_our_way
     from collector.cli.columns import pairs_of
     from collector.errors import NothingFound, UsageError
+    from collector.evaluating import said_our_way
 
     if how["write"] and not how["target"]:
         raise UsageError("--write needs --for.", "Name the unit whose hours are wanted.")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,7 +47,7 @@ def test_the_formula_of_the_variance_is_that_of_a_mean() -> None:
 def test_more_days_are_never_less_sure(nugget: float, sill: float, length: float, wanted: float) -> None:
     known = Variogram(nugget, sill, length)
     steps = [uncertainty_after(known, days) for days in (1, 2, 5, 20, 100)]
-    assert all(b <= a * (1 + 1e-12) for a, b in zip(steps, steps[1:], strict=False))
+    assert all(b <= a * (1 + 1e-12) for a, b in pairwise(steps))
     needed = days_for(known, wanted)
     assert needed is None or uncertainty_after(known, needed) <= wanted
     assert needed in (None, 1) or uncertainty_after(known, needed - 1) > wanted
