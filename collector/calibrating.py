@@ -7,7 +7,7 @@ Brings together what the calibration library must not know (stores, devices, sta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,23 +85,29 @@ def fit(store: Store, place: CoLocation, *, model: str = "auto", supersedes: str
         raise DataError(
             f"{place.quantity} cannot be calibrated beside a station this way.", "This is for concentrations."
         )
-    lineage = calibration.Lineage(
+    with said_our_way():
+        return calibration.fit(
+            t, inputs, reference, quantity=place.quantity, unit=quantity.unit, model=model,
+            limit_value=LIMIT_VALUES.get(place.quantity), lineage=lineage_of(place, inputs, supersedes),
+        )  # fmt: skip
+
+
+def lineage_of(place: CoLocation, inputs: Iterable[str], supersedes: str | None = None) -> calibration.Lineage:
+    """What the store and the registry know about a calibration."""
+    return calibration.Lineage(
         devices=(place.device,),
         stations=(calibration.Station(place.station),),
         units={name: QUANTITIES[name].unit for name in inputs if name != "raw"},
         supersedes=supersedes,
     )
-    with said_our_way():
-        return calibration.fit(
-            t, inputs, reference, quantity=place.quantity, unit=quantity.unit, model=model,
-            limit_value=LIMIT_VALUES.get(place.quantity), lineage=lineage,
-        )  # fmt: skip
 
 
-def keep(registry: Registry, record: calibration.Record, device: str, *, start: int, note: str = "") -> None:
+def keep(
+    registry: Registry, record: calibration.Record, device: str, *, start: int, until: int | None = None, note: str = ""
+) -> None:
     """Keeps a record and uses it for a device from `start` on."""
     registry.put_calibration(record.id, record.to_json())
-    registry.assign(device, record.quantity, record.id, start=start, note=note)
+    registry.assign(device, record.quantity, record.id, start=start, until=until, note=note)
 
 
 def compare_models(

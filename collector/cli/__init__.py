@@ -30,6 +30,7 @@ COMMANDS = {
     "export": ("export", "Write series, with all that describes them, into a folder."),
     "judge": ("judge", "Flag stored values anew; the values stay as they are."),
     "device": ("device", "Register kits and see how they do."),
+    "project": ("places", "Register projects, to which kits belong."),
     "fleet": ("fleet", "Update kits, and see how they do."),
     "reference": ("reference", "Bring in the data of official stations."),
     "calibrate": ("calibrate", "Fit kits to official stations, and judge the fit."),

@@ -12,6 +12,7 @@ from collector.cli.inspecting import align, qc
 from collector.cli.network import network
 from collector.cli.options import Moment, emit, opened, output_option, period_options, with_settings
 from collector.cli.plan import plan
+from collector.cli.records import diff, renew, use
 from collector.cli.transfer import transfer
 from collector.moments import iso
 from collector.settings import Settings
@@ -110,5 +111,5 @@ def show(settings: Settings, record: str) -> None:
         click.echo(registry.calibration(record).decode())
 
 
-for _command in (evaluate, align, qc, network, transfer, plan):
+for _command in (evaluate, align, qc, network, transfer, plan, diff, renew, use):
     calibrate.add_command(_command)

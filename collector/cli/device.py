@@ -13,6 +13,7 @@ import click
 
 from collector.cli.access import hand_over, password_file_option, revoke, rotate, token
 from collector.cli.options import Moment, emit, need_folder, opened, output_option, with_settings
+from collector.cli.places import deployed, move, place_options
 from collector.moments import iso
 from collector.settings import Settings
 
@@ -22,7 +23,7 @@ def device() -> None:
     """Register kits and see how they do."""
 
 
-for _command in (rotate, revoke, token):
+for _command in (rotate, revoke, token, move):
     device.add_command(_command)
 
 
@@ -31,22 +32,9 @@ for _command in (rotate, revoke, token):
 @click.option("--id", "id_", metavar="ID", help="A name of your own: 6 to 32 of a-z, 0-9 and hyphens. [random]")
 @click.option("--model", default="kit-1", show_default=True, help="What kind of kit it is.")
 @click.option("--from", "start", type=Moment(), default="now", help="Since when it hangs at its place. [now]")
-@click.option("--place", nargs=2, type=float, metavar="LAT LON", help="Where; kept here only, published on a grid.")
-@click.option("--grid", type=click.Choice(["100m", "1km", "none"]), default="100m", show_default=True)
-@click.option("--exposure", type=click.Choice(["outdoor", "indoor"]), default="outdoor", show_default=True)
-@click.option("--height", type=float, metavar="M", help="Above the ground.")
-@click.option(
-    "--environment",
-    type=click.Choice(["unknown", "background", "traffic", "industrial", "rural"]),
-    default="unknown",
-    show_default=True,
-)
-@click.option("--zone", default="Europe/Amsterdam", show_default=True, help="Civil time at the place.")
+@place_options
 @password_file_option
-def add(
-    settings: Settings, id_: str | None, model: str, start: int, place: tuple[float, float] | None,
-    password_file: Path | None, **where: Any,
-) -> None:  # fmt: skip
+def add(settings: Settings, id_: str | None, model: str, start: int, password_file: Path | None, **where: Any) -> None:
     """Register a kit, and where it hangs. Prints its id, and beside it, once, its password.
 
     Messages that a kit sent before it was registered were kept, and are taken now.
@@ -58,10 +46,9 @@ def add(
     from collector.service import prepare_folder
 
     prepare_folder(settings.folder)
-    latitude, longitude = place if place else (None, None)
     with Registry(settings.registry_url) as registry:
         made = registry.add_device(model, id_)
-        registry.start_deployment(made.id, start, latitude=latitude, longitude=longitude, **where)
+        deployed(registry, made.id, start, where)
         password = registry.identity.set_password(made.id)
     click.echo(made.id)
     hand_over(f"Password of {made.id}", password, password_file)

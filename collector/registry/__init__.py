@@ -31,15 +31,17 @@ from collector.registry.entries import (
     Deployment,
     Device,
     Host,
+    Project,
     Station,
     new_id,
 )
 from collector.registry.identity import Identity
 from collector.registry.migrations import upgrade
 
-__all__ = ["Account", "Assignment", "Consent", "Deployment", "Device", "Host", "Registry", "Station"]
+__all__ = ["Account", "Assignment", "Consent", "Deployment", "Device", "Host", "Project", "Registry", "Station"]
 
 _ID = re.compile(r"[a-z0-9-]{6,32}")
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
 
 
 def _now() -> int:
@@ -196,7 +198,20 @@ class Registry:
 
     def add_project(self, id: str, title: str) -> None:
         """Registers an initiative."""
+        if not _PROJECT.fullmatch(id):
+            raise DataError(f"{id!r} cannot be a project's id.", "Use 2 to 64 of a-z, 0-9 and the hyphen.")
         self._add(schema.project, f"The project {id}", id=id, title=title, created=_now())
+
+    def projects(self) -> list[Project]:
+        """All projects, in order of their ids."""
+        return [Project(**row) for row in self.read(sa.select(schema.project).order_by(schema.project.c.id))]
+
+    def project(self, id: str) -> Project:
+        """One project; NothingFound if it is not registered."""
+        for project in self.projects():
+            if project.id == id:
+                return project
+        raise NothingFound(f"There is no project {id!r}.", "`citimeasure project list` shows those there are.")
 
     def add_host(self, name: str, email: str) -> Host:
         """Registers a person; the id that comes back is random."""

@@ -62,6 +62,15 @@ class Deployment:
 
 
 @dataclass(frozen=True)
+class Project:
+    """What kits belong to, by the will of those who host them."""
+
+    id: str
+    title: str
+    created: int
+
+
+@dataclass(frozen=True)
 class Host:
     """A person who hosts kits: the only place with a name and an address."""
 

@@ -131,7 +131,7 @@ def test_a_word_that_systemd_does_not_know_is_noticed(installed):
     assert "ProtectClok" in analyze("verify", "--recursive-errors=no", unit).stderr
 
 
-@pytest.mark.parametrize("unit", ["citimeasure.service", "citimeasure-backup.service"])
+@pytest.mark.parametrize("unit", ["citimeasure.service", "citimeasure-backup.service", "citimeasure-renew.service"])
 def test_the_units_leave_little_open(installed, unit):
     done = analyze("security", "--offline=true", f"--threshold={EXPOSURE}", installed / unit)
     assert done.returncode == 0, done.stdout + done.stderr
