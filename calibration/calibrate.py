@@ -22,6 +22,7 @@ from calibration.features import RAW, UNITS, build, feature_names
 from calibration.metrics import regression, rmse
 from calibration.models import Training, check_suits, model_named, suiting
 from calibration.record import Alignment, Expanded, Lineage, Record, TrainingData
+from calibration.sanity import check_sane
 from calibration.select import Score, Split, check_amount, choose, predict_left_out, table
 from calibration.stats import day_of
 from calibration.uncertainty import Spread, expanded_uncertainty, reference_uncertainty, share_within
@@ -107,10 +108,11 @@ def fit(
     TooLittleData
         Under 48 hours, or on fewer than four days.
     BadInput
-        If arrays or names do not fit.
+        If arrays or names do not fit, or no model should learn from such hours (`calibration.sanity`).
     """
     t = check_hours(t)
     training = training_of(t, sensor, reference)
+    check_sane(t, sensor, reference)
     lag = _found_lag(t, sensor, reference)
     alignment = Alignment(lag.hours, lag.sure, corrected=correct_lag and lag.hours != 0)
     if alignment.corrected:

@@ -21,6 +21,7 @@ from calibration.features import RAW
 from calibration.metrics import mae, regression
 from calibration.models import MODELS
 from calibration.record import Lineage, Record
+from calibration.sanity import check_sane
 from calibration.select import MIN_DAYS, MIN_HOURS, Score
 from calibration.stats import day_of
 from calibration.uncertainty import expanded_uncertainty, reference_uncertainty, share_within
@@ -176,7 +177,7 @@ def evaluate_unit(
     TooLittleData
         If the training or the test hours are too few.
     BadInput
-        If arrays do not fit.
+        If arrays do not fit, or no model should learn from such hours (`calibration.sanity`).
 
     Notes
     -----
@@ -185,6 +186,7 @@ def evaluate_unit(
     t = check_hours(t)
     reference = np.asarray(reference, np.float64)
     known: Bools = np.isfinite(reference) & np.logical_and.reduce([np.isfinite(x) for x in sensor.values()])
+    check_sane(t, sensor, reference)
     train, test = split_by_time(t, known)
     learn = train if left_out is None else train & ~left_out
     judge = test & known
@@ -208,10 +210,10 @@ def evaluate_unit(
     scores = {score.model: score for score in record.scores}
     y, raw = reference[judge], np.asarray(sensor[RAW], np.float64)
     constant = np.full(int(judge.sum()), float(reference[learn & known].mean()))
-    plain = _judged(Row(unit, RAW), t[judge], raw[judge], y, aim, scores.get(RAW))
+    plain = judged(Row(unit, RAW), t[judge], raw[judge], y, aim, scores.get(RAW))
     if not aim.raw_comparable:
         plain = Row(unit, RAW, n=plain.n, r2=plain.r2)
-    rows = [plain, _judged(Row(unit, NO_SENSOR), t[judge], constant, y, aim, scores.get(NO_SENSOR))]
+    rows = [plain, judged(Row(unit, NO_SENSOR), t[judge], constant, y, aim, scores.get(NO_SENSOR))]
     for name in dict.fromkeys([*models, record.model.name]):
         chosen = name == record.model.name
         try:
@@ -221,13 +223,14 @@ def evaluate_unit(
             continue
         values = found if chosen else apply(one, sensor, t)
         score = next(score for score in one.scores if score.model == name)
-        row = _judged(Row(unit, name, chosen), t[judge], values.value[judge], y, aim, score)
+        row = judged(Row(unit, name, chosen), t[judge], values.value[judge], y, aim, score)
         coverage = share_within(values.lower[judge], values.upper[judge], y)
         rows.append(replace(row, coverage90=coverage, outside=float(values.outside[judge].mean())))
     return Evaluation(tuple(rows), record, t, raw, reference, learn & known, judge, found)
 
 
-def _judged(row: Row, t: Ints, value: Floats, y: Floats, aim: Aim, score: Score | None) -> Row:
+def judged(row: Row, t: Ints, value: Floats, y: Floats, aim: Aim, score: Score | None) -> Row:
+    """A row with its measures filled in, from values and references (n,) of the hours that count."""
     line = regression(value, y)
     row = replace(
         row,
@@ -266,9 +269,9 @@ def _number(x: float) -> float | None:
     return x if np.isfinite(x) else None
 
 
-def mean_rows(evaluations: Iterable[Evaluation]) -> list[Row]:
+def mean_rows(units: Iterable[Sequence[Row]]) -> list[Row]:
     """Means over units, of every model that none refused, and of whatever was chosen."""
-    units = [evaluation.rows for evaluation in evaluations]
+    units = list(units)
     by_model: dict[str, list[Row]] = {}
     for rows in units:
         for row in rows:

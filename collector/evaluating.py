@@ -18,8 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import calibration
+from calibration.elsewhere import leave_out, pool
 from calibration.evaluation import Aim, Evaluation, Row, evaluate_unit, mean_rows
 from calibration.qc import NOTED, SECOND, TESTS, Quality, inspect
+from calibration.sanity import check_sides
+from calibration.sanity import notes as odd
 from calibration.table import Table, read_table
 from calibration.timing import Finding, timing
 from collector.errors import DataError, NothingFound, Refused, UsageError
@@ -45,6 +48,8 @@ _QUANTITY_WORDS = {"ozone": "o3"} | {
 }
 _UNIT_WORDS = {"ugm3": "ug/m3", "mgm3": "mg/m3", "ppb": "ppb", "ppm": "ppm"}
 _SHARE_WORDS = ("pct", "percent", "rh")
+_SENSOR_WORDS = {"raw", "sensor", "uncalibrated", "lcs"}
+_REFERENCE_WORDS = {"ref", "reference", "station", "fem", "frm", "official"}
 _OTHER_UNITS = ("mv", "v", "volt", "volts", "counts", "adc", "ohm", "ohms", "na")  # of raw signals
 
 
@@ -69,6 +74,12 @@ class Source:
     def read(self, after: int, until: int) -> Table:
         """The hours within (after, until]."""
         columns = {"raw": self.raw, **self.named(), REFERENCE: self.reference}
+        if _SENSOR_WORDS & set(_words(self.reference)) and _REFERENCE_WORDS & set(_words(self.raw)):
+            raise DataError(
+                f"--reference {self.reference!r} sounds like a sensor and --raw {self.raw!r} like a reference: they "
+                "seem to be swapped.",
+                "Swap the two options; if they are right, give the columns other names.",
+            )
         if len(columns) < 2 + len(self.beside):
             raise UsageError("--with names the same thing twice, or `raw` or `reference`.", "Give each its own name.")
         with said_our_way():
@@ -84,6 +95,9 @@ class Source:
         table = table.rows((table.time > after) & (table.time <= until))
         if not len(table.time):
             raise NothingFound(f"{self.path} has no hours in that period.", "Look at --from and --to.")
+        with said_our_way():
+            units = table.by_unit()
+            check_sides({name: (one.time, one.columns["raw"], one.columns[REFERENCE]) for name, one in units.items()})
         return table
 
 
@@ -100,7 +114,7 @@ class Evaluated:
         """Of each unit, then means over them."""
         rows = [row for one in self.units.values() for row in one.rows]
         rows += [Row(unit, "", refused=why) for unit, why in self.refused.items()]
-        return rows + (mean_rows(self.units.values()) if len(self.units) > 1 else [])
+        return rows + (mean_rows(one.rows for one in self.units.values()) if len(self.units) > 1 else [])
 
 
 @contextmanager
@@ -182,7 +196,7 @@ def evaluate(source: Source, table: Table, aim: Aim, *, correct_lag: bool = Fals
                     devices=(unit,) if unit else (), units=_units_of(source), qc=quality.counts
                 ),
             )
-            notes += _found_out(unit, quality, units[unit], correct_lag)
+            notes += _found_out(unit, inputs, quality, units[unit], correct_lag)
         except calibration.CalibrationError as error:
             refused[unit] = error
     if not units:
@@ -192,11 +206,31 @@ def evaluate(source: Source, table: Table, aim: Aim, *, correct_lag: bool = Fals
     return Evaluated(units, {unit: str(error) for unit, error in refused.items()}, aim, tuple(notes))
 
 
-def _found_out(unit: str, quality: Quality, one: Evaluation, correct_lag: bool) -> list[str]:
+def evaluate_elsewhere(source: Source, table: Table, aim: Aim, by: str) -> list[Row]:
+    """Rows for each unit, site or season left out in turn, then means over them."""
+    units = {
+        name: (part.time, {key: x for key, x in part.columns.items() if key != REFERENCE}, part.columns[REFERENCE])
+        for name, part in table.by_unit().items()
+    }
+    sites = {name: part.site for name, part in table.by_unit().items() if part.site is not None}
+    with said_our_way():
+        bad = {name: inspect(*hours, plausible=_plausible(source, aim)).left_out for name, hours in units.items()}
+        inputs = {
+            name: (t, {key: x for key, x in sensor.items() if key != SECOND}, reference)
+            for name, (t, sensor, reference) in units.items()
+        }
+        rows = leave_out(pool(inputs, sites or None, bad), by, aim)
+    groups = [[row for row in rows if row.unit == name] for name in dict.fromkeys(row.unit for row in rows)]
+    return rows + mean_rows(group for group in groups if group[0].model)
+
+
+def _found_out(
+    unit: str, sensor: Mapping[str, Floats], quality: Quality, one: Evaluation, correct_lag: bool
+) -> list[str]:
     """What to say of a unit's hours and labels."""
     of = f"{unit}: " if unit else ""
     left = {name: n for name, n in quality.counts.items() if name not in NOTED}
-    notes = []
+    notes = [of + words for words in odd(sensor)]
     if left:
         tests = ", ".join(f"{name} {n}" for name, n in left.items())
         notes.append(f"{of}{int(quality.left_out.sum())} hours are kept out of the training ({tests}).")

@@ -15,12 +15,12 @@ from collector.errors import UsageError
 from collector.settings import Settings
 
 if TYPE_CHECKING:
-    from calibration.evaluation import Row
-    from collector.evaluating import Evaluated
+    from calibration.evaluation import Aim, Row
+    from collector.evaluating import Evaluated, Source
 
 _INDICATIVE = "Indicative measurements: not for testing against limit values."
 _STORE_OPTIONS = ("station", "models", "as_of")
-_FILE_ONLY = ("quantity", "measured_in", "limit_value", "record", "correct_lag")
+_FILE_ONLY = ("quantity", "measured_in", "limit_value", "record", "correct_lag", "leave_out")
 
 
 @click.command()
@@ -34,6 +34,11 @@ _FILE_ONLY = ("quantity", "measured_in", "limit_value", "record", "correct_lag")
     "--limit-value", type=float, metavar="X", help="Where the expanded uncertainty is given. [the EU's of 2030]"
 )
 @click.option("--correct-lag", is_flag=True, help="Shift the sensor by the lag that was found, if that is sure.")
+@click.option(
+    "--leave-out",
+    type=click.Choice(["unit", "site", "season"]),
+    help="Judge on one that the models have never seen, each in turn.",
+)
 @click.option("--record", type=click.Path(path_type=Path), metavar="FILE", help="Write the chosen calibration there.")
 @click.option("--station", metavar="ID", help="From the store: the station to compare with.")
 @click.option("--models", is_flag=True, help="From the store: compare all models on blocks of days left out.")
@@ -53,6 +58,7 @@ def evaluate(settings: Settings, after: int, until: int, what: tuple[str, ...], 
     \b
     citimeasure calibrate evaluate hours.csv --time time --zone UTC+1 --reference pm25_ref_ugm3 --raw pm25_raw \\
         --with humidity=rh --with temperature=temp --unit sensor
+    citimeasure calibrate evaluate hours.csv --time time --reference ref --raw pm25 --unit sensor --leave-out unit
     citimeasure calibrate evaluate kit-7hx3m9ab pm25 --station nl10636 --from 2026-02-01
     """
     if how["station"] is not None:
@@ -105,11 +111,29 @@ def _from_file(path: str, period: tuple[int, int], how: dict[str, Any]) -> None:
     source = source_of(path, how)
     evaluating.check_split(how["split"])
     aim, notes = evaluating.aim_of(source, how["quantity"], how["measured_in"], how["limit_value"])
+    if how["leave_out"]:
+        _elsewhere(source, period, aim, notes, how)
+        return
     found = evaluating.evaluate(source, source.read(*period), aim, correct_lag=how["correct_lag"])
     if how["record"]:
         _write_records(how["record"], found)
     rows = [_as_printed(row, how["output"]) for row in found.rows()]
     emit(rows, how["output"], notes=[*notes, *found.notes, *_legend(found), _INDICATIVE])
+
+
+def _elsewhere(source: Source, period: tuple[int, int], aim: Aim, notes: list[str], how: dict[str, Any]) -> None:
+    from collector import evaluating
+
+    by = how["leave_out"]
+    _refuse_options(f"--leave-out {by}", how, ("record", "correct_lag"))
+    table = source.read(*period)
+    rows = evaluating.evaluate_elsewhere(source, table, aim, by)
+    said = (
+        f"Each {by} is judged by models that learned from the others, never within a day of an hour that is judged. "
+        "* was chosen within those of the others."
+    )
+    printed = [{by if key == "unit" else key: x for key, x in _as_printed(row, how["output"]).items()} for row in rows]
+    emit(printed, how["output"], notes=[*notes, *table.notes, said, _INDICATIVE])
 
 
 def _write_records(path: Path, found: Evaluated) -> None:

@@ -69,6 +69,17 @@ def test_a_csv_becomes_a_table_of_models_and_means_and_records(hours, tmp_path):
     assert by_name["b", record.model.name]["chosen"]
 
 
+def test_each_unit_is_judged_by_what_the_others_teach(hours):
+    done = evaluate(hours, *COLUMNS, "--zone", "UTC", "--unit", "sensor", "--leave-out", "unit", "-o", "json")
+    rows = json.loads(done.stdout)
+    assert {row["unit"] for row in rows} == {"a", "b", "mean"}
+    by_name = {(row["unit"], row["model"]): row for row in rows}
+    assert by_name["mean", "chosen"]["rmse"] < by_name["mean", "raw"]["rmse"]
+    assert "Each unit is judged by models that learned from the others" in done.stderr
+    refused(1, "a has one season only (winter)", hours, *COLUMNS, "--zone", "UTC", "--unit", "sensor", "--leave-out",
+            "season")  # fmt: skip
+
+
 def test_the_library_and_the_command_agree(hours):
     town = simulate(40)
     rounded = {name: np.round(x, 4) for name, x in town.sensor.items()}
