@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.columns import Question, Row, as_measured, group_rows, hour_rows, longer_rows, number
+from collector.columns import Question, Row, as_measured, group_rows, hour_rows, isos, longer_rows, numbers
 from collector.errors import NothingFound, UsageError
-from collector.moments import DAY, HOUR, iso
+from collector.moments import DAY, HOUR
 from collector.registry import Registry
 from collector.series import (
     CalibratedHours,
@@ -75,12 +75,12 @@ def ask(store: Store, registry: Registry, question: Question) -> Answer:
 
 def covered(store: Store, question: Question) -> tuple[int, int] | None:
     """The part of the question's period for which there can be values, in whole hours."""
-    for one in store.series(question.source):
-        if one.quantity == question.quantity:
-            after = max(question.after, (one.first - 1) // HOUR * HOUR)
-            until = min(question.until, -(-one.last // HOUR) * HOUR)
-            return (after, until) if after < until else None
-    return None
+    span = store.span(question.source, question.quantity)
+    if span is None:
+        return None
+    after = max(question.after, (span[0] - 1) // HOUR * HOUR)
+    until = min(question.until, -(-span[1] // HOUR) * HOUR)
+    return (after, until) if after < until else None
 
 
 def _hours(store: Store, registry: Registry, question: Question, grid: NDArray[np.int64]) -> Hours | CalibratedHours:
@@ -99,7 +99,7 @@ def _hours(store: Store, registry: Registry, question: Question, grid: NDArray[n
 
 
 def _each_hour(grid: NDArray[np.int64]) -> Windows:
-    return Windows(Every.HOUR, "UTC", grid - HOUR, grid, [iso(int(t)) for t in grid])
+    return Windows(Every.HOUR, "UTC", grid - HOUR, grid, isos(grid))
 
 
 def _windows(every: Every, question: Question, period: tuple[int, int], zone: str) -> Windows:
@@ -194,8 +194,8 @@ def _beside(
     place: tuple[float, float] | None,
 ) -> list[str]:
     """Puts the values of the nearest station that measures the quantity into the rows; returns what to say of it."""
-    measuring = {one.source for one in store.series() if one.quantity == question.quantity}
-    found = nearest_station([one for one in registry.stations() if one.source in measuring], place) if place else None
+    measuring = [one for one in registry.stations() if store.span(one.source, question.quantity)]
+    found = nearest_station(measuring, place) if place else None
     if found is None:
         why = "no official station here measures it" if place else "the place of the kit is not public"
         raise NothingFound(f"There is no station beside {question.source}: {why}.", "Ask without --beside-station.")
@@ -203,8 +203,8 @@ def _beside(
     grid = over.end if over.every is Every.HOUR else _grid(over)
     hours = read_hours(store, station.source, question.quantity, grid)
     values = hours.value if over.every is Every.HOUR else longer(hours, question.quantity, over).value
-    for row, value in zip(rows, values, strict=True):
-        row["station"] = number(value)
+    for row, value in zip(rows, numbers(values), strict=True):
+        row["station"] = value
     return [f"The column station is {station.name} ({station.id}), {far / 1000:.1f} km away."]
 
 

@@ -6,7 +6,6 @@ A test compares them with the tables of docs/reference. Called by whatever print
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.moments import HOUR, iso
+from collector.moments import HOUR
 from collector.quantities import QUANTITIES
 from collector.series import CalibratedHours, Hours, Longer, Windows
 from collector.series.groups import mean
 from collector.store.base import Store
 
 Row = dict[str, Any]
+Columns = dict[str, list[Any]]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -46,90 +48,82 @@ class Question:
 def as_measured(store: Store, question: Question) -> Iterator[Row]:
     """Rows of the values as they were measured."""
     found = store.read(question.source, question.quantity, question.after, question.until)
-    for t, dt, value, flag, tests in zip(found.t, found.dt, found.value, found.flag, found.tests, strict=True):
-        yield {
-            **_head(question, int(t) - int(dt), int(t)),
-            "value": float(value),
-            "flag": int(flag),
-            "tests": int(tests),
-        }
+    columns = {"value": found.value.tolist(), "flag": found.flag.tolist(), "tests": found.tests.tolist()}
+    return _rows(question, found.t - found.dt, found.t, columns)
 
 
 def hour_rows(question: Question, hours: Hours | CalibratedHours) -> Iterator[Row]:
-    """Rows of hours, raw or calibrated."""
-    return calibrated_rows(question, hours) if isinstance(hours, CalibratedHours) else raw_rows(question, hours)
-
-
-def raw_rows(question: Question, hours: Hours) -> Iterator[Row]:
-    """Rows of raw hours."""
-    for t, value, coverage, flag, tests in zip(
-        hours.t, hours.value, hours.coverage, hours.flag, hours.tests, strict=True
-    ):
-        yield {
-            **_head(question, int(t) - HOUR, int(t)),
-            "value": number(value),
-            "coverage": round(float(coverage), 4),
-            "flag": int(flag),
-            "tests": int(tests),
-        }
-
-
-def calibrated_rows(question: Question, found: CalibratedHours) -> Iterator[Row]:
-    """Rows of calibrated hours, with the raw value beside each."""
-    columns = (found.raw.t, found.raw.value, found.raw.coverage, found.value, found.u, found.lower, found.upper)
-    flags = (found.flag, found.tests, found.record)
-    for t, raw, coverage, value, u, lower, upper, flag, tests, record in zip(*columns, *flags, strict=True):
-        yield {
-            **_head(question, int(t) - HOUR, int(t)),
-            "value": number(value),
-            "u": number(u),
-            "lower": number(lower),
-            "upper": number(upper),
-            "coverage": round(float(coverage), 4),
-            "flag": int(flag),
-            "tests": int(tests),
-            "raw": number(raw),
-            "record": record,
-        }
+    """Rows of hours; calibrated ones with their uncertainty, the raw value and the record beside each."""
+    if isinstance(hours, Hours):
+        columns: Columns = {"value": numbers(hours.value), **_quality(hours.coverage, hours)}
+        return _rows(question, hours.t - HOUR, hours.t, columns)
+    raw = hours.raw
+    columns = {
+        "value": numbers(hours.value),
+        "u": numbers(hours.u),
+        "lower": numbers(hours.lower),
+        "upper": numbers(hours.upper),
+        **_quality(raw.coverage, hours),
+        "raw": numbers(raw.value),
+        "record": hours.record,
+    }
+    return _rows(question, raw.t - HOUR, raw.t, columns)
 
 
 def longer_rows(question: Question, found: Longer) -> Iterator[Row]:
     """Rows of days and longer: `name` is the local date, month or year, `hours` how many of its hours count."""
-    for i, name in enumerate(found.windows.name):
-        row = _head(question, int(found.windows.start[i]), int(found.windows.end[i]))
-        row = {**row, "name": name, "value": number(found.value[i])}
-        if found.u is not None and found.lower is not None and found.upper is not None:
-            row |= {"u": number(found.u[i]), "lower": number(found.lower[i]), "upper": number(found.upper[i])}
-        row |= {"coverage": round(float(found.coverage[i]), 4), "hours": int(found.n[i])}
-        row |= {"flag": int(found.flag[i]), "tests": int(found.tests[i])}
-        if found.raw is not None and found.record is not None:
-            row |= {"raw": number(found.raw[i]), "record": found.record[i]}
-        yield row
+    columns: Columns = {"name": found.windows.name, "value": numbers(found.value)}
+    if found.u is not None and found.lower is not None and found.upper is not None:
+        columns |= {"u": numbers(found.u), "lower": numbers(found.lower), "upper": numbers(found.upper)}
+    quality = _quality(found.coverage, found)
+    columns |= {"coverage": quality.pop("coverage"), "hours": found.n.tolist(), **quality}
+    if found.raw is not None and found.record is not None:
+        columns |= {"raw": numbers(found.raw), "record": list(found.record)}
+    return _rows(question, found.windows.start, found.windows.end, columns)
 
 
 def group_rows(question: Question, over: Windows, parts: list[Longer]) -> Iterator[Row]:
     """Rows of a group: `sensors` of its kits have a value, `spread` is the standard deviation between them."""
     found = mean(parts, question.quantity)
-    for i, name in enumerate(over.name):
-        row = {**_head(question, int(over.start[i]), int(over.end[i])), "name": name, "value": number(found.value[i])}
-        if found.u is not None:
-            row["u"] = number(found.u[i])
-        row |= {"spread": number(found.spread[i]), "sensors": int(found.sensors[i])}
-        yield {**row, "coverage": round(float(found.coverage[i]), 4)}
+    columns: Columns = {"name": over.name, "value": numbers(found.value)}
+    if found.u is not None:
+        columns["u"] = numbers(found.u)
+    columns |= {"spread": numbers(found.spread), "sensors": found.sensors.tolist(), "coverage": _shares(found.coverage)}
+    return _rows(question, over.start, over.end, columns)
 
 
-def _head(question: Question, start: int, end: int) -> Row:
+def _rows(question: Question, start: Ints, end: Ints, columns: Columns) -> Iterator[Row]:
+    """A row for each interval: whose it is, and the columns in their order."""
     quantity = QUANTITIES.get(question.quantity)
-    return {
+    head = {
         "source": question.source,
         "quantity": question.quantity,
         "unit": quantity.unit if quantity else None,
-        "start": iso(start),
-        "end": iso(end),
     }
+    names = ("start", "end", *columns)
+    for values in zip(isos(start), isos(end), *columns.values(), strict=True):
+        yield head | dict(zip(names, values, strict=True))
 
 
-def number(value: float | np.float64 | NDArray[np.float64]) -> float | None:
-    """A float for JSON and CSV; None where it is missing."""
-    value = float(value)
-    return None if math.isnan(value) else value
+def _quality(coverage: Floats, judged: Hours | CalibratedHours | Longer) -> Columns:
+    return {"coverage": _shares(coverage), "flag": judged.flag.tolist(), "tests": judged.tests.tolist()}
+
+
+def _shares(x: Floats) -> list[float]:
+    shares: list[float] = np.round(x, 4).tolist()
+    return shares
+
+
+def isos(t: Ints) -> list[str]:
+    """Seconds since 1970 as ISO 8601 in UTC.
+
+    >>> isos(np.array([1767261600]))
+    ['2026-01-01T10:00:00Z']
+    """
+    texts: list[str] = np.datetime_as_string(np.asarray(t, np.int64).astype("datetime64[s]"), timezone="UTC").tolist()
+    return texts
+
+
+def numbers(x: Floats) -> list[float | None]:
+    """Floats for JSON and CSV; None where they are missing."""
+    return [None if value != value else value for value in x.tolist()]

@@ -211,6 +211,8 @@ def quadratic_form(columns: list[Floats], matrix: tuple[Row, ...]) -> Floats:
     for i, row in enumerate(matrix):
         inner = 0.5 * row[i] * columns[i]
         for j in range(i):
-            inner = inner + row[j] * columns[j]
-        total = total + 2.0 * inner * columns[i]
+            inner += row[j] * columns[j]
+        inner *= 2.0
+        inner *= columns[i]
+        total += inner
     return np.maximum(total, 0.0)

@@ -51,24 +51,24 @@ class GuardedBlend(Fitted):
         free = self._blend(features)
         if self.companions is None:
             return free
-        held = self._blend(self.companions.held(features))
+        near = self.companions.held(features)
+        (a, a_clamped), (b, b_clamped) = self.linear.value(near), self.interactions.value(near)
+        held = self._shared(a, b)
         # The truth lies somewhere between; half of their distance is what extrapolation may cost.
         return Estimate(
-            0.5 * (free.value + held.value),
+            0.5 * (free.value + held),
             free.u_model,
-            free.clamped | held.clamped,
-            0.5 * np.abs(free.value - held.value),
+            free.clamped | a_clamped | b_clamped,
+            0.5 * np.abs(free.value - held),
         )
 
     def _blend(self, features: Mapping[str, Floats]) -> Estimate:
         a, b = self.linear.estimate(features), self.interactions.estimate(features)
-        share = self.parameters[0]
-        return Estimate(
-            share * a.value + (1.0 - share) * b.value,
-            # Both halves learned from the same hours: their errors add, they do not average out.
-            share * a.u_model + (1.0 - share) * b.u_model,
-            a.clamped | b.clamped,
-        )
+        # Both halves learned from the same hours: their errors add, they do not average out.
+        return Estimate(self._shared(a.value, b.value), self._shared(a.u_model, b.u_model), a.clamped | b.clamped)
+
+    def _shared(self, a: Floats, b: Floats) -> Floats:
+        return self.parameters[0] * a + (1.0 - self.parameters[0]) * b
 
     def to_json(self) -> dict[str, Any]:
         companions = None if self.companions is None else {k: thawed(v) for k, v in asdict(self.companions).items()}

@@ -16,7 +16,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from calibration import stats
-from calibration.align import Floats
+from calibration.align import Bools, Floats
 from calibration.blocks import day_blocks, days_apart
 from calibration.features import is_lag
 from calibration.models.base import Envelope, Estimate, Fitted, Row, Training, quadratic_form, rows_of
@@ -91,15 +91,25 @@ class Ridge(Fitted):
         )
 
     def estimate(self, features: Mapping[str, Floats]) -> Estimate:
+        columns = self._columns(features)
+        value, clamped = self._guarded(columns)
+        return Estimate(value, np.sqrt(quadratic_form(columns, self.covariance)), clamped)
+
+    def value(self, features: Mapping[str, Floats]) -> tuple[Floats, Bools]:
+        """What `estimate` says without its uncertainty, which is most of the work: values, and where they are held."""
+        return self._guarded(self._columns(features))
+
+    def _columns(self, features: Mapping[str, Floats]) -> list[Floats]:
         x = [features[name] for name in self.features]
         columns = _products(x, self.mean, self.deviation, self.terms(self.features))
-        columns = [np.ones_like(x[0]), *_scaled(columns, self.centre, self.scale)]
-        value = np.zeros_like(x[0])
+        return [np.ones_like(x[0]), *_scaled(columns, self.centre, self.scale)]
+
+    def _guarded(self, columns: list[Floats]) -> tuple[Floats, Bools]:
+        value = np.zeros_like(columns[0])
         for coefficient, column in zip(self.parameters, columns, strict=True):
-            value = value + coefficient * column
-        u = np.sqrt(quadratic_form(columns, self.covariance))
+            value += coefficient * column
         held = np.minimum(np.maximum(value, self.low), self.high)
-        return Estimate(held, u, (value < self.low) | (value > self.high))
+        return held, (value < self.low) | (value > self.high)
 
 
 @dataclass(frozen=True)

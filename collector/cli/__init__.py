@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from collector import __version__
 from collector.errors import CitimeasureError
@@ -48,6 +49,7 @@ COMMANDS = {
     "backup": ("backup", "Save registry, records, embedded store and spool into one file."),
     "restore": ("restore", "Fill an empty folder, and the registry, from a backup."),
     "doctor": ("doctor", "Check the set-up, and say what to do."),
+    "completion": ("completion", "Print what lets a shell complete commands."),
 }
 
 EPILOG = (
@@ -67,6 +69,11 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"collector.cli.{COMMANDS[cmd_name][0]}")
         return getattr(module, cmd_name)  # type: ignore[no-any-return]
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        commands = [CompletionItem(name, help=line) for name, (_, line) in COMMANDS.items()]
+        found = [one for one in commands if one.value.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -139,14 +139,19 @@ def period_options(function: F) -> F:
 
 def output_option(function: F) -> F:
     """Adds -o table|json|jsonl|csv as `output`."""
+    return output_options()(function)
+
+
+def output_options(*more: str) -> Callable[[F], F]:
+    """Adds -o with more ways than `emit` knows, which the command writes itself."""
     return click.option(
         "-o",
         "--output",
-        type=click.Choice(["table", "json", "jsonl", "csv"]),
+        type=click.Choice(["table", "json", "jsonl", "csv", *more]),
         default="table",
         show_default=True,
         help="How to print.",
-    )(function)
+    )
 
 
 Record = Mapping[str, Any]

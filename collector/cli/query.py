@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from collector.cli.options import Moment, emit, opened, output_option, period_options, with_settings
-from collector.errors import NothingFound
+from collector.cli.completion import quantities, sources
+from collector.cli.options import Moment, emit, opened, output_options, period_options, with_settings
+from collector.errors import NothingFound, UsageError
 from collector.settings import Settings
 
 _INDICATIVE = "Indicative measurements: not for testing against limit values."
@@ -36,8 +38,8 @@ class Interval(click.ParamType[str]):
 @click.command()
 @with_settings("stores")
 @period_options
-@click.argument("source", metavar="SOURCE")
-@click.argument("quantity")
+@click.argument("source", metavar="SOURCE", shell_complete=sources)
+@click.argument("quantity", shell_complete=quantities)
 @click.option(
     "--level",
     type=click.Choice(["raw", "calibrated"]),
@@ -54,7 +56,7 @@ class Interval(click.ParamType[str]):
 )
 @click.option("--beside-station", "beside", is_flag=True, help="With the nearest official station in a column.")
 @click.option("--as-of", type=Moment(), help="With the calibrations that were known at that moment.")
-@output_option
+@output_options("parquet")
 def query(
     settings: Settings,
     after: int,
@@ -81,16 +83,25 @@ def query(
     citimeasure query kit-7hx3m9ab pm25 --every 1d --from 2026-01-01 --to 2026-02-01 -o csv > january.csv
     citimeasure query kit-7hx3m9ab laeq --every lden --last 30d
     citimeasure query project:sunny-street pm25 --every 1mo --beside-station
-    citimeasure query kit-7hx3m9ab pm25 --as-of 2026-03-01
+    citimeasure query kit-7hx3m9ab pm25 --as-of 2026-03-01 -o parquet > march.parquet
     """
     from collector.answers import ask
     from collector.columns import Question
 
     output = str(how.pop("output"))
+    if output == "parquet" and sys.stdout.isatty():
+        raise UsageError("Parquet is no text for a screen.", "Send it to a file: ... -o parquet > FILE")
     question = Question(source, quantity, after, until, kind=str(how.pop("level") or "any"), **how)
     with opened(settings) as (store, registry):
         answer = ask(store, registry, question)
     if not answer.rows:
         raise NothingFound(f"There are no values of {quantity} from {source} in that period.", answer.hint)
-    notes = [_INDICATIVE, *answer.notes] if output == "table" else answer.notes
-    emit(answer.rows, output, notes=notes)
+    notes = [_INDICATIVE, *answer.notes] if output in ("table", "parquet") else answer.notes
+    if output != "parquet":
+        emit(answer.rows, output, notes=notes)
+        return
+    from collector.export.answer import parquet
+
+    sys.stdout.buffer.write(parquet(answer.rows))
+    for note in notes:
+        click.echo(note, err=True)

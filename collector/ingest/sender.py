@@ -17,7 +17,8 @@ from collections.abc import Iterable, Sequence
 from collector.ingest.delivery import LONGEST_WAIT, Delivery, Opener, Stopped
 from collector.ingest.due import Notebook
 from collector.ingest.spool import Quarantined, Spool, Spooled
-from collector.judge import ReadingJudge, load_limits
+from collector.judge import load_limits
+from collector.judge.reading import ReadingJudge
 from collector.message import Reason, readings_topic
 from collector.settings import Settings
 from collector.store import open_store

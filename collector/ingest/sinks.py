@@ -19,7 +19,8 @@ from collector.ingest.delivery import Delivery
 from collector.ingest.due import days_of, note
 from collector.ingest.sender import rows
 from collector.ingest.spool import Spool
-from collector.judge import ReadingJudge, load_limits
+from collector.judge import load_limits
+from collector.judge.reading import ReadingJudge
 from collector.settings import Settings
 from collector.store import open_store
 from collector.store.base import Row, Store

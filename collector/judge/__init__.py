@@ -10,6 +10,5 @@ from __future__ import annotations
 
 from collector.judge.flags import Flag, Test, names
 from collector.judge.limits import LIMITS, Limits, load_limits
-from collector.judge.reading import ReadingJudge, judge_value
 
-__all__ = ["LIMITS", "Flag", "Limits", "ReadingJudge", "Test", "judge_value", "load_limits", "names"]
+__all__ = ["LIMITS", "Flag", "Limits", "Test", "load_limits", "names"]

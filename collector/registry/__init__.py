@@ -306,6 +306,8 @@ class Registry:
         if as_of is not None:
             query = query.where(t.c.created <= as_of)
         known = sa.select(d.c.device, d.c.start).order_by(d.c.start)
+        if device is not None:
+            known = known.where(d.c.device == device)
         moves: dict[str, list[int]] = {}
         for row in self.read(known if as_of is None else known.where(d.c.created <= as_of)):
             moves.setdefault(row["device"], []).append(row["start"])

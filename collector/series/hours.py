@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-import calibration
 from collector.judge import Flag, Test
 from collector.moments import HOUR
 from collector.registry import Registry
 from collector.series.averaging import Floats, average, rule_of
 from collector.store.base import HourSums, Store, Values
+
+if TYPE_CHECKING:
+    import calibration
 
 MIN_COVERAGE = 0.75
 _MARGIN = 4  # [h]
@@ -129,6 +133,14 @@ def _runs(index: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
             yield int(run[0]), int(run[-1]) + 1
 
 
+@lru_cache(maxsize=1024)
+def _record(data: bytes) -> calibration.Record:
+    """A record out of the registry; records never change, and reading one takes as long as a month of its values."""
+    import calibration  # not above: raw answers need nothing of it, and would wait for it
+
+    return calibration.Record.from_json(data)
+
+
 def sensor_hours(
     store: Store,
     device: str,
@@ -160,6 +172,8 @@ def calibrated(
 
     Where several assignments hold for an hour, the one that was made last counts.
     """
+    from calibration import apply
+
     # Some hours more on both sides: models look at the hour before, and a corrected lag moves values by up to four.
     margin = np.arange(1, _MARGIN + 1) * HOUR
     wide = np.concatenate([grid[:1] - margin[::-1], grid, grid[-1:] + margin]) if len(grid) else grid
@@ -170,7 +184,7 @@ def calibrated(
     for assignment in registry.assignments(device, quantity, as_of=as_of):
         if assignment.record not in ids:
             ids.append(assignment.record)
-            records.append(calibration.Record.from_json(registry.calibration(assignment.record)))
+            records.append(_record(registry.calibration(assignment.record)))
         starts = grid - HOUR >= assignment.start
         ends = True if assignment.until is None else grid <= assignment.until
         which[starts & ends] = ids.index(assignment.record)
@@ -183,12 +197,13 @@ def calibrated(
         here = which == i
         if not here.any():
             continue
-        found = calibration.apply(record, inputs, wide - grid[0] % HOUR)
+        found = apply(record, inputs, wide - grid[0] % HOUR)
         for target, source in ((value, found.value), (u, found.u), (lower, found.lower), (upper, found.upper)):
             target[here] = source[inner][here]
         outside = found.outside[inner][here]
         tests[here] |= np.where(outside, np.int32(Test.ENVELOPE), np.int32(0))
         judged = np.where(outside, np.maximum(raw.flag[here], Flag.SUSPECT), raw.flag[here])
         flag[here] = np.where(np.isnan(value[here]), Flag.MISSING, judged)
-    record_of = [ids[i] if i >= 0 and not np.isnan(v) else None for i, v in zip(which, value, strict=True)]
-    return CalibratedHours(raw, value, u, lower, upper, flag, tests, record_of)
+    which[np.isnan(value)] = -1
+    record_of = np.array([*ids, None], object)[which]
+    return CalibratedHours(raw, value, u, lower, upper, flag, tests, record_of.tolist())

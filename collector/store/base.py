@@ -150,8 +150,11 @@ class Store(Protocol):
         None if there are none, as in stores that keep no hours.
         """
 
+    def span(self, source: str, quantity: str) -> tuple[int, int] | None:
+        """When the first and the last value of a series ended; None if there is none."""
+
     def series(self, source: str | None = None) -> list[Series]:
-        """What there is, of one source or of all, in order of source and quantity."""
+        """What there is, of one source or of all, in order of source and quantity; counts every value."""
 
     def beside(self) -> Store:
         """Another instance on the same values, for another thread to read from; it is closed by itself."""

@@ -142,6 +142,15 @@ class InfluxStore:
     def rolled(self, source: str, quantity: str, first: int, last: int) -> None:
         """Nothing: InfluxDB keeps values alone."""
 
+    def span(self, source: str, quantity: str) -> tuple[int, int] | None:
+        """When the first and the last value of a series ended; None if there is none."""
+        name, where = _identifier(quantity), f" WHERE source = {_text(source)}"
+        ends = [self._run(f"SELECT {end}({name}) FROM {MEASUREMENT}{where}") for end in ("first", "last")]
+        if not all(ends):
+            return None
+        first, last = (int(found[0]["values"][0][0]) for found in ends)
+        return first, last
+
     def series(self, source: str | None = None) -> list[Series]:
         """What there is, in order of source and quantity."""
         where = f" WHERE source = {_text(source)}" if source is not None else ""

@@ -236,6 +236,14 @@ class SqliteStore:
         with self._transaction():
             return rollups.pack(self._db, series, until, make, values)
 
+    def span(self, source: str, quantity: str) -> tuple[int, int] | None:
+        """When the first and the last value of a series ended; None if there is none."""
+        with self._told("read"):
+            number = self._known(source, quantity)
+            query = "SELECT (SELECT min(t) FROM value WHERE series = ?1), (SELECT max(t) FROM value WHERE series = ?1)"
+            first, last = self._db.execute(query, (number,)).fetchone()
+            return None if first is None else (int(first), int(last))
+
     def series(self, source: str | None = None) -> list[Series]:
         """What there is, in order of source and quantity; series without values are left out."""
         where, args = ("WHERE source = ?", (source,)) if source is not None else ("", ())

@@ -2,7 +2,8 @@
 """Hourly series out of the embedded store, beside DuckDB on the same rows as Parquet.
 
 A year of one sensor by minute, and a month of 500 sensors that measured every ten minutes for two. Both sides give
-value, coverage, worst flag and tests of every hour as arrays. `python -m tests.bench.series` shows the seconds, too.
+value, coverage, worst flag and tests of every hour as arrays. Then calibrated answers beside raw ones, and what a value
+takes on disk. `python -m tests.bench.series` shows the seconds, too.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+import calibration
+from collector.answers import Answer, ask
+from collector.columns import Question
 from collector.moments import DAY
+from collector.registry import Registry
 from collector.rolling import roll_up
 from collector.series import hour_grid, read_hours
 from collector.store.base import Row
 from collector.store.sqlite import SqliteStore
+from tests.bench.store import message
 from tests.bench.table import Bar
 
 START = 1_767_225_600
@@ -85,9 +91,59 @@ def _case(name: str, sensors: int, step: int, days: int, first: int, last: int) 
     return Bar(f"series: {name}", mine / other, 2, 1, "lower", "DuckDB on the rows as Parquet", note)
 
 
+def _answers() -> Bar:
+    """Calibrated beside raw, as `query` and exports get them: rows of a year of hours."""
+    with tempfile.TemporaryDirectory() as temporary, Registry(f"sqlite:///{temporary}/registry.db") as registry:
+        store, device = SqliteStore(Path(temporary)), "kit-000000"
+        rng, n = np.random.default_rng(1), 365 * DAY // 60
+        measured = {
+            "pm25": rng.gamma(2, 8, n).round(2),
+            "humidity": rng.uniform(30, 95, n).round(1),
+            "temperature": rng.uniform(-5, 30, n).round(1),
+        }
+        for quantity, value in measured.items():
+            store.write([Row(device, quantity, START + 60 * (i + 1), 60, float(v), 1, 0) for i, v in enumerate(value)])
+        while roll_up(store, START + 365 * DAY):
+            pass
+        registry.add_device("kit", id=device)
+        grid = hour_grid(START, START + 60 * DAY)
+        hours = {name: read_hours(store, device, name, grid).value for name in measured}
+        sensor = {"raw": hours.pop("pm25"), **hours}
+        reference = sensor["raw"] / (1.2 + 0.01 * sensor["humidity"]) + 0.05 * sensor["temperature"]
+        record = calibration.fit(grid, sensor, reference, quantity="pm25", unit="ug/m3", model="guarded_blend")
+        registry.put_calibration(record.id, record.to_json())
+        registry.assign(device, "pm25", record.id, start=START)
+
+        def asked(kind: str) -> Callable[[], Answer]:
+            return lambda: ask(store, registry, Question(device, "pm25", START, START + 365 * DAY, kind=kind))
+
+        mine, other = _pair(asked("calibrated"), asked("raw"))
+        store.close()
+    note = (
+        f"{mine * 1000:.0f} ms beside {other * 1000:.0f} ms: pm25 with humidity and temperature, by minute for a year"
+    )
+    return Bar("series: calibrated answer, hourly year", mine / other, 1.3, 1.2, "lower", "the raw answer", note)
+
+
+def _bytes() -> Bar:
+    """What a stored value takes on disk, hours and indices and all, after a month of a kit's six quantities."""
+    with tempfile.TemporaryDirectory() as temporary:
+        store = SqliteStore(Path(temporary))
+        for minute in range(0, 30 * 1440, 50):
+            store.write(message(1, minute, 50))
+        while roll_up(store, START + 30 * DAY):
+            pass
+        n = sum(one.n for one in store.series())
+        store.close()
+        size = sum(file.stat().st_size for file in Path(temporary).iterdir())
+    return Bar("store: bytes for each value", size / n, 30, 10, "lower", "a fixed limit", f"{n:,} values by minute")
+
+
 def measure() -> list[Bar]:
     """Ratios of wall times."""
     return [
+        _answers(),
+        _bytes(),
         _case("hourly year of one sensor by minute", 1, 60, 365, 0, 365),
         _case("hourly month of 500 sensors by 10 minutes", 500, 600, 61, 0, 31),
     ]

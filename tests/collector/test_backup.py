@@ -18,7 +18,8 @@ from collector.backup.restore import restore, verify
 from collector.errors import CitimeasureError, DataError, SettingError
 from collector.ingest.sender import rows
 from collector.ingest.spool import Spool
-from collector.judge import ReadingJudge, load_limits
+from collector.judge import load_limits
+from collector.judge.reading import ReadingJudge
 from collector.registry import Registry
 from collector.registry.portable import need_empty
 from collector.service import RESTORING, prepare_folder

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.errors import DataError, UsageError
-from collector.judge import ReadingJudge
+from collector.judge.reading import ReadingJudge
 from collector.message import Message, decode, encode
 from collector.quantities import QUANTITIES
 from collector.simulate.fleet import Fleet, Sending

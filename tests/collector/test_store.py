@@ -153,6 +153,14 @@ def test_series_tells_what_there_is(open_):
     assert store.series("kit-c") == []
 
 
+def test_a_series_has_a_first_and_a_last_moment(open_):
+    store = open_()
+    store.write([row(NOON + 60 * n) for n in range(5)] + [row(NOON + 9, source="kit-b", quantity="laeq")])
+    assert store.span("kit-a", "pm25") == (NOON, NOON + 240)
+    assert store.span("kit-b", "laeq") == (NOON + 9, NOON + 9)
+    assert store.span("kit-b", "pm25") is store.span("kit-c", "laeq") is store.span("kit-a", "pm10") is None
+
+
 def test_odd_names_survive(open_):
     store = open_()
     source = "station:a b,c=d'e\"f"

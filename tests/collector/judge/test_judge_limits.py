@@ -4,8 +4,9 @@
 import pytest
 
 from collector.errors import SettingError
-from collector.judge import LIMITS, Flag, Limits, ReadingJudge, load_limits, names
+from collector.judge import LIMITS, Flag, Limits, load_limits, names
 from collector.judge import Test as Bit
+from collector.judge.reading import ReadingJudge
 from collector.judge.window import span_before
 from collector.message import Reading
 from collector.quantities import QUANTITIES

@@ -8,8 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.judge import LIMITS, Flag, ReadingJudge, qartod
+from collector.judge import LIMITS, Flag, qartod
 from collector.judge import Test as Bit
+from collector.judge.reading import ReadingJudge
 from collector.judge.window import SPAN_BEHIND, judge_source, span_before
 from collector.message import Reading
 from collector.quantities import QUANTITIES

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import subprocess
 
+import pyarrow.parquet as pq
 import pytest
 
 from collector.cli.query import EVERY, SHORT
@@ -15,7 +18,7 @@ from collector.series import Every
 from collector.settings import Settings
 from collector.store.base import Row
 from collector.store.sqlite import SqliteStore
-from tests.journeys.collecting import citimeasure
+from tests.journeys.collecting import CITIMEASURE, citimeasure, environment
 
 START = parse_moment("2026-03-28T23:00:00Z")  # the first moment of 29 March in Amsterdam, a day of 23 hours
 
@@ -52,6 +55,39 @@ def test_a_day_of_23_hours_beside_the_station(folder):
     assert rows[0]["start"] == "2026-03-28T23:00:00Z" and rows[0]["end"] == "2026-03-29T22:00:00Z"
     shown = citimeasure(*ask)
     assert "The Square (near01), 1.1 km away" in shown.stderr and "2026-03-29" in shown.stdout
+
+
+def test_parquet_goes_into_a_pipe_as_csv_does(folder):
+    ask = [*CITIMEASURE, "query", "kit-aaaaaa", "laeq", "--last", "10000d", "--folder", str(folder), "-o"]
+    file = subprocess.run([*ask, "parquet"], check=True, capture_output=True, env=environment())
+    found = pq.read_table(io.BytesIO(file.stdout))
+    text = subprocess.run([*ask, "csv"], check=True, capture_output=True, env=environment(), text=True).stdout
+    rows = list(csv.DictReader(text.splitlines()))
+    assert found.column_names == list(rows[0])
+    ends = [moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in found["end"].to_pylist()]
+    assert ends == [row["end"] for row in rows]
+    assert found["value"].to_pylist() == [float(row["value"]) for row in rows]
+    assert b"Indicative" in found.schema.metadata[b"notice"] and b"Indicative" in file.stderr
+
+
+def completed(folder, words):
+    """What a shell is offered for the last of the words."""
+    asked = {"_CITIMEASURE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    asked["CITIMEASURE_FOLDER"] = str(folder)
+    done = subprocess.run(CITIMEASURE, capture_output=True, text=True, env=environment() | asked, check=True)
+    return [line.split(",", 1)[1] for line in done.stdout.splitlines() if line]
+
+
+def test_a_shell_completes_commands_kits_stations_quantities_and_lengths(folder, tmp_path):
+    assert completed(folder, "citimeasure qu") == ["query"]
+    assert completed(folder, "citimeasure query kit-") == ["kit-aaaaaa"]
+    assert completed(folder, "citimeasure query station:") == ["station:near01"]
+    assert completed(folder, "citimeasure query kit-aaaaaa pm") == ["pm1", "pm25", "pm4", "pm10"]
+    assert completed(folder, "citimeasure query kit-aaaaaa laeq --every l") == ["lday", "leve", "lnight", "lden"]
+    assert completed(tmp_path / "nowhere", "citimeasure query kit-") == []
+    assert not (tmp_path / "nowhere").exists()
+    for shell in ("bash", "zsh", "fish"):
+        assert "_CITIMEASURE_COMPLETE" in citimeasure("completion", shell).stdout
 
 
 def test_nights_and_lden_of_a_group(folder):
