@@ -41,7 +41,7 @@ class Pace:
 
     connections: int = 800
     per_address: int = 100  # of one address that is not this machine's
-    waiting: int = 100  # that have not said who they are; the one that waits longest goes
+    waiting: int = 100  # not known yet; a doubtful login goes first, else the one that waits longest
     hello_s: float = 10.0  # for the CONNECT
     packet_s: float = 20.0  # for the rest of a packet that has begun
     write_s: float = 20.0  # for a client to take what is sent to it
@@ -126,7 +126,7 @@ class Guard:
             return False
         waiting = [one for one in self._all if not one.known]
         if len(waiting) >= self.pace.waiting:
-            waiting[0].abort()
+            next((one for one in waiting if one.doubtful), waiting[0]).abort()
         return True
 
     async def _hello(self, connection: Connection) -> bytes:
@@ -161,6 +161,7 @@ class Guard:
             connection.account = COLLECTOR
             return hmac.compare_digest(wanted.password.encode(), self._collector_password.encode())
         for attempt in range(2):
+            connection.doubtful = attempt > 0
             if attempt:  # it may have been registered a moment ago; strangers cannot make us look more often
                 asked = time.monotonic()
                 await asyncio.sleep(max(0.0, self._loaded + 0.2 - asked))
@@ -207,6 +208,7 @@ class Connection:
         self._reader, self._writer = reader, writer
         self.account, self.hash = "", ""
         self.known = False
+        self.doubtful = False  # the first look found nobody of that name and password
         self.keepalive = KEEPALIVE_MAX
         self._writes: frozenset[str] | None = None
         self._reads: frozenset[str] | None = None

@@ -18,6 +18,7 @@ from tests import parts
 
 KIT, OTHER = "kit-a1b2c3", "kit-other-1"
 PREFIX = "citimeasure/v1"
+IMPATIENT = replace(Pace(), hello_s=1.0)
 REFUSED, SILENT = b"\x20\x02\x00\x05", b""
 
 
@@ -52,7 +53,7 @@ def subscribe(*filters):
 
 
 class City:
-    def __init__(self, folder):
+    def __init__(self, folder, pace=IMPATIENT, look_s=0.0):
         port = parts.free_port()
         self.address = ("127.0.0.1", port)
         settings = Settings(folder=folder, broker_listen=f"127.0.0.1:{port}", broker_anonymous="no")
@@ -63,8 +64,17 @@ class City:
             self.password[kit] = self.registry.identity.set_password(kit)
         settings = with_login(settings)
         self.password[COLLECTOR] = settings.secret("broker_password")
-        self.broker = EmbeddedBroker(settings, self.registry.identity.accounts, replace(Pace(), hello_s=1.0))
+
+        def accounts():
+            time.sleep(look_s)
+            return self.registry.identity.accounts()
+
+        self.broker = EmbeddedBroker(settings, accounts, pace)
         self.broker.start()
+
+    def end(self):
+        self.broker.stop()
+        self.registry.close()
 
     def raw(self, data):
         sock = socket.create_connection(self.address, timeout=10)
@@ -92,8 +102,7 @@ def hear(sock, n):
 def city(tmp_path_factory):
     city = City(tmp_path_factory.mktemp("city"))
     yield city
-    city.broker.stop()
-    city.registry.close()
+    city.end()
 
 
 @pytest.fixture
@@ -251,6 +260,23 @@ def test_a_crowd_that_says_nothing_keeps_nobody_out(city):
         pass
     for sock in crowd:
         sock.close()
+
+
+def test_strangers_whose_login_is_looked_at_again_go_before_a_kit_that_has_not_said_all(tmp_path):
+    city = City(tmp_path, replace(Pace(), waiting=5), look_s=0.5)
+    with city.login(KIT):
+        pass
+    hello = connect(OTHER, city.password[OTHER])
+    slow = city.raw(hello[:3])
+    strangers = []
+    for n in range(20):
+        strangers.append(city.raw(connect(f"kit-nobody-{n}", "guessed")))
+        time.sleep(0.05)  # each has said who it is, and waits for the second look
+    slow.sendall(hello[3:])
+    assert hear(slow, 4) == b"\x20\x02\x00\x00"
+    for sock in (slow, *strangers):
+        sock.close()
+    city.end()
 
 
 def test_a_kit_that_is_locked_out_is_let_go_at_once_and_comes_back_with_a_new_password(city):
