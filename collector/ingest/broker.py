@@ -152,3 +152,5 @@ class EmbeddedBroker:
         if self._server is not None:
             self._server.close()
         await self._broker.shutdown()
+        if self._guard is not None:
+            await self._guard.end()

@@ -86,6 +86,14 @@ class Guard:
                     kit.abort()
             await asyncio.sleep(1.0)
 
+    async def end(self) -> None:
+        """Ends every connection, those too that the broker was never told of."""
+        tasks = list(self._all.values())
+        for connection in list(self._all):
+            connection.abort()
+        if tasks:
+            await asyncio.wait(tasks, timeout=5)
+
     async def _reload(self) -> None:
         began = time.monotonic()
         try:
