@@ -19,6 +19,9 @@ OTHER = "other"  # what libraries say
 # The text of each event: its name, then the names of its words, in their order.
 EVENTS = {
     "Collecting: broker %s, folder %s, store %s. Ctrl-C ends.": "collecting broker folder stores",
+    "Answering: %s, folder %s, store %s. Ctrl-C ends.": "answering address folder store",
+    "api: %s %s": "api_away error hint",
+    "api: a request could not be answered; please report this": "api_request_failed",
     "stopping: what was acknowledged is in %s": "stopping spool",
     "failed: %s %s": "failed error hint",
     "broker %s: connected; readings are taken": "broker_connected broker",

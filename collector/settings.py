@@ -54,6 +54,7 @@ class Settings:
         "no", "whether the way in by HTTP may do without a certificate beyond 127.0.0.1: yes, no"
     )
     watch_listen: str = _setting("", "where /metrics and /health are shown, say 127.0.0.1:9469; nowhere if empty")
+    api_listen: str = _setting("127.0.0.1:8010", "where `serve` answers questions")
     log_format: str = _setting("auto", "how `run` logs: text, json, or auto: text on a terminal, else json")
     stores: tuple[str, ...] = _setting(
         ("sqlite",), "where values go: sqlite, influx, or both; questions go to the first"
@@ -224,6 +225,7 @@ def _check(settings: Settings, origin: Mapping[str, str]) -> None:
     if settings.broker != "embedded":
         parse_broker(settings.broker)
     parse_address(settings.broker_listen)
+    parse_address(settings.api_listen)
     try:
         oldest_time(settings)
     except ValueError as error:

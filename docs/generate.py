@@ -23,6 +23,8 @@ import calibration
 from calibration.models import MODELS
 from collector import errors, judge, logs, message, settings
 from collector import reasons as codes
+from collector.api.app import make_app
+from collector.api.problems import KINDS
 from collector.cli import cli
 from collector.export import columns
 from collector.ingest.http import REFUSALS
@@ -203,6 +205,39 @@ def http_refusals() -> str:
     return table(("status", "`error`", "`detail`"), rows)
 
 
+def api_pages() -> str:
+    """Every page of the API, with its parameters and the fields of its answers, from openapi.json."""
+    document = make_app().openapi()
+    texts = []
+    for path, operations in document["paths"].items():
+        for method, one in operations.items():
+            rows = [
+                (f"`{had['name']}`", "yes" if had.get("required") else "", had.get("description", ""))
+                for had in one.get("parameters", [])
+            ]
+            parameters = f"\n\n{table(('parameter', 'needed', 'meaning'), rows)}" if rows else ""
+            texts.append(f"### {method.upper()} {path}\n{one['description']}{parameters}")
+    return "\n\n".join(texts)
+
+
+def api_fields() -> str:
+    """The fields of the API's rows."""
+    schemas = make_app().openapi()["components"]["schemas"]
+    rows = ("Value", "Project", "Device", "Measured", "Deployment", "Station", "Calibration")
+    return "\n\n".join(
+        f"### {name}\n{schemas[name]['description']}\n\n"
+        + table(
+            ("field", "meaning"), [(f"`{k}`", v.get("description", "")) for k, v in schemas[name]["properties"].items()]
+        )
+        for name in rows
+    )
+
+
+def api_problems() -> str:
+    """The kinds of problems."""
+    return table(("kind", "status", "meaning"), [(f"`{k}`", str(status), text) for k, (status, text) in KINDS.items()])
+
+
 def exit_codes() -> str:
     """Exit codes, from the classes of errors."""
     root = errors.CitimeasureError
@@ -275,6 +310,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "settings": all_settings,
     "events": events,
     "http-refusals": http_refusals,
+    "api-pages": api_pages,
+    "api-fields": api_fields,
+    "api-problems": api_problems,
     "exit-codes": exit_codes,
     "models": models,
     "library": library,

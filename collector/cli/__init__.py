@@ -29,6 +29,7 @@ COMMANDS = {
     "replay": ("replay", "Publish a recorded CSV file as a kit would."),
     "query": ("query", "Print a series, raw or calibrated."),
     "export": ("export", "Write series, with all that describes them, into a folder."),
+    "serve": ("serve", "Answer questions over HTTP, for programs of cities and researchers."),
     "judge": ("judge", "Flag stored values anew; the values stay as they are."),
     "device": ("device", "Register kits and see how they do."),
     "project": ("places", "Register projects, to which kits belong."),

@@ -33,6 +33,7 @@ _SETTING_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "--log",
         {"type": click.Choice(LOG_FORMATS), "help": "text, json, or auto: text on a terminal, else json."},
     ),
+    "api_listen": ("--listen", {"metavar": "HOST:PORT", "help": "Where it answers."}),
     "stores": ("--stores", {"metavar": "NAMES", "help": "sqlite, influx, or both with a comma."}),
 }
 
