@@ -168,7 +168,12 @@ def export_data() -> str:
 
 def export_tables() -> str:
     """The columns of the other tables of an export."""
-    tables = {"devices": columns.DEVICES, "stations": columns.STATIONS, "coverage": columns.COVERAGE}
+    tables = {
+        "devices": columns.DEVICES,
+        "stations": columns.STATIONS,
+        "withdrawn": columns.WITHDRAWN,
+        "coverage": columns.COVERAGE,
+    }
     return "\n\n".join(
         f"### {name}.csv\n"
         + table(

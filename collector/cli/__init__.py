@@ -33,6 +33,8 @@ COMMANDS = {
     "judge": ("judge", "Flag stored values anew; the values stay as they are."),
     "device": ("device", "Register kits and see how they do."),
     "project": ("places", "Register projects, to which kits belong."),
+    "host": ("people", "Register the people who host kits, and forget them."),
+    "consent": ("people", "Write down what hosts allow, purpose by purpose."),
     "fleet": ("fleet", "Update kits, and see how they do."),
     "reference": ("reference", "Bring in the data of official stations."),
     "calibrate": ("calibrate", "Fit kits to official stations, and judge the fit."),

@@ -13,7 +13,7 @@ import click
 
 from collector.cli.access import hand_over, password_file_option, revoke, rotate, token
 from collector.cli.options import Moment, emit, need_folder, opened, output_option, with_settings
-from collector.cli.places import deployed, move, place_options
+from collector.cli.places import deployed, hosted, move, place_options
 from collector.moments import iso
 from collector.settings import Settings
 
@@ -23,7 +23,7 @@ def device() -> None:
     """Register kits and see how they do."""
 
 
-for _command in (rotate, revoke, token, move):
+for _command in (rotate, revoke, token, move, hosted):
     device.add_command(_command)
 
 
@@ -115,7 +115,7 @@ def show(settings: Settings, id_: str, rejections: int, language: str | None, ou
     texts = in_words(codes, language or _language())
     places = [
         {"from": iso(d.start), "to": iso(d.until) if d.until else None, "place": _place(d), "exposure": d.exposure,
-         "height": d.height, "environment": d.environment}
+         "height": d.height, "environment": d.environment, "host": d.host, "project": d.project}
         for d in deployments
     ]  # fmt: skip
     measured = [{"quantity": s.quantity, "values": s.n, "first": iso(s.first), "last": iso(s.last)} for s in series]

@@ -54,6 +54,14 @@ def export() -> None:
     show_default=True,
     help="May be given several times.",
 )
+@click.option(
+    "--for",
+    "purpose",
+    default="open-data",
+    show_default=True,
+    metavar="PURPOSE",
+    help="What it is made for: holds only what hosts allow for that. See `citimeasure consent`.",
+)
 @click.option("--as-of", type=Moment(), help="With the calibrations that were known at that moment.")
 @click.option("--title", default="Citizens' measurements of air and noise", show_default=True)
 @click.option("--licence", default="CC-BY-4.0", show_default=True, help="Its SPDX id.")
@@ -69,6 +77,7 @@ def write(settings: Settings, directory: Path, **how: Any) -> None:
     citimeasure export january --from 2026-01-01 --to 2026-02-01
     citimeasure export one-kit --device kit-7hx3m9ab --as-of 2026-03-01
     citimeasure export all --format parquet --format netcdf
+    citimeasure export for-the-university --for research
     """
     from collector.export.make import export as make
     from collector.export.request import Request
@@ -81,6 +90,11 @@ def write(settings: Settings, directory: Path, **how: Any) -> None:
         " Indicative measurements: not for testing against limit values.",
         err=True,
     )
+    if made["left_out"]:
+        click.echo(
+            f"Left out, wholly or in part: {', '.join(made['left_out'])}. Hosts do not allow {request.purpose}.",
+            err=True,
+        )
 
 
 @export.command()

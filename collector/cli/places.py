@@ -27,6 +27,7 @@ _PLACE_OPTIONS = (
     ),
     click.option("--zone", default="Europe/Amsterdam", show_default=True, help="Civil time at the place."),
     click.option("--project", metavar="ID", help="The project that it belongs to; see `citimeasure project`."),
+    click.option("--host", metavar="ID", help="Who hosts it; see `citimeasure host`."),
 )
 
 
@@ -43,6 +44,8 @@ def deployed(registry: Any, device: str, start: int, where: dict[str, Any]) -> N
     latitude, longitude = where.pop("place") or (None, None)
     if where["project"] is not None:
         registry.project(where["project"])
+    if where["host"] is not None:
+        registry.people.need_present(where["host"])
     registry.start_deployment(device, start, latitude=latitude, longitude=longitude, **where)
 
 
@@ -51,17 +54,20 @@ def deployed(registry: Any, device: str, start: int, where: dict[str, Any]) -> N
 @click.argument("device", metavar="DEVICE")
 @click.option("--from", "start", type=Moment(), default="now", help="Since when it hangs there. [now]")
 @place_options
-def move(settings: Settings, device: str, start: int, **where: Any) -> None:
+@click.option("--no-host", is_flag=True, help="Nobody hosts it there: it is the operator's own.")
+def move(settings: Settings, device: str, start: int, no_host: bool, **where: Any) -> None:
     """Say that a kit hangs elsewhere now: its old place stays on record.
 
-    Its calibrations end with the move, as nobody knows what the way did to the sensors. How to go on using them is
-    printed.
+    It keeps its host and its project unless others are named. Its calibrations end with the move, as nobody knows what
+    the way did to the sensors. How to go on using them is printed.
 
     \b
     citimeasure device move kit-7hx3m9ab --from 2026-02-03T14:00+01:00 --place 52.0907 5.1214 --height 2.5
     """
     from collector.registry import Registry
 
+    if no_host and where["host"]:
+        raise click.UsageError("--host and --no-host contradict each other.")
     need_folder(settings)
     with Registry(settings.registry_url) as registry:
         ended = {
@@ -69,6 +75,10 @@ def move(settings: Settings, device: str, start: int, **where: Any) -> None:
             for one in registry.assignments(device)
             if one.start < start and (one.until is None or one.until > start)
         }
+        last = next(reversed(registry.deployments(device)), None)
+        if last is not None:
+            where["project"] = where["project"] or last.project
+            where["host"] = None if no_host else where["host"] or last.host
         deployed(registry, device, start, where)
     click.echo(f"{device} hangs there from {iso(start)} on.", err=True)
     for quantity, record in ended.items():
@@ -77,6 +87,24 @@ def move(settings: Settings, device: str, start: int, **where: Any) -> None:
             f"citimeasure calibrate use {device} {record[:12]} --from {iso(start)}",
             err=True,
         )
+
+
+@click.command()
+@with_settings()
+@click.argument("device", metavar="DEVICE")
+@click.argument("host", metavar="HOST")
+def hosted(settings: Settings, device: str, host: str) -> None:
+    """Say who hosts a kit that hangs already; its calibrations go on.
+
+    
+    citimeasure device hosted kit-7hx3m9ab host-7hx3m9ab
+    """
+    from collector.registry import Registry
+
+    need_folder(settings)
+    with Registry(settings.registry_url) as registry:
+        registry.people.attach(host, device)
+    click.echo(f"{host} hosts {device}.", err=True)
 
 
 @click.group()

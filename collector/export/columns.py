@@ -58,6 +58,12 @@ DEVICES = (
     Column("height", "number", "m", "Above the ground"),
     Column("environment", "string", "", "Kind of surroundings"),
 )
+WITHDRAWN = (
+    Column("device", "string", "", "Public, random id"),
+    Column("from", "datetime", "", "Begin of the deployment, UTC"),
+    Column("to", "datetime", "", "End of the deployment, UTC; empty while it lasts"),
+    Column("since", "datetime", "", "When its host withdrew the consent, UTC"),
+)
 STATIONS = (
     Column("source", "string", "", "station:ID, as in data"),
     Column("name", "string", "", "What its network calls it"),

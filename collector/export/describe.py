@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from collector import __version__
-from collector.export.columns import COVERAGE, DEVICES, STATIONS, Column
+from collector.export.columns import COVERAGE, DEVICES, STATIONS, WITHDRAWN, Column
 from collector.export.files import File, digest, write_whole
 from collector.export.request import OPEN_END, Request
 from collector.export.scope import Scope
@@ -30,14 +30,23 @@ MEDIA = {
     "md": "text/markdown",
     "cff": "application/yaml",
 }
-_TABLES = {"devices": (DEVICES, ["device", "from"]), "stations": (STATIONS, ["source"]), "coverage": (COVERAGE, None)}
+_TABLES = {
+    "devices": (DEVICES, ["device", "from"]),
+    "stations": (STATIONS, ["source"]),
+    "withdrawn": (WITHDRAWN, ["device", "from"]),
+    "coverage": (COVERAGE, None),
+}
+_WITHDRAWN = (
+    "Hosts withdrew their consent for what `withdrawn.csv` names: remove it from the copies that you have of earlier"
+    " exports.\n"
+)
 _NOTICE = "Indicative measurements by citizens with low-cost sensors; not for testing against limit values."
 
 
 def describe(folder: Path, request: Request, scope: Scope, files: list[File]) -> None:
     """Writes all five, from the files of data and from what else lies in the folder."""
     title = request.title + (" (SIMULATED)" if scope.simulated else "")
-    write_whole(folder / "README.md", _readme(title, request))
+    write_whole(folder / "README.md", _readme(title, request, scope))
     write_whole(folder / "LICENCE.md", _licence(title, request))
     write_whole(folder / "CITATION.cff", _citation(title, request, scope))
     resources = [_data(file, request) for file in files]
@@ -135,6 +144,7 @@ def _package(title: str, request: Request, scope: Scope, resources: list[dict[st
         "quantities": sorted({span.quantity for span in scope.spans}),
         "every": request.every,
         "level": request.level,
+        "purpose": request.purpose,
         "from": iso(after) if request.after else None,
         "to": iso(until) if request.until < OPEN_END else None,
         "as_of": iso(request.as_of) if request.as_of is not None else None,
@@ -220,9 +230,10 @@ def _licence(title: str, request: Request) -> str:
 """
 
 
-def _readme(title: str, request: Request) -> str:
+def _readme(title: str, request: Request, scope: Scope) -> str:
     columns = "\n".join(f"| `{one.name}` | {one.about} |" for one in request.columns)
     tests = "\n".join(f"| {one.value} | {str(one.name).lower().replace('_', ' ')} |" for one in Test)
+    withdrawn = _WITHDRAWN if scope.withdrawn else ""
     flags = ", ".join(f"{one.value} {one.name.lower().replace('_', ' ')}" for one in Flag)
     return f"""# {title}
 
@@ -231,6 +242,8 @@ Made with citimeasure {__version__}. Licence: {request.licence}. How to cite: `C
 These are indicative measurements by citizens with low-cost sensors. They are not suited for testing against legal
 limit values.
 
+They were exported for the purpose `{request.purpose}`: what hosts did not allow to be used for it is not in here.
+{withdrawn}
 - `data/`: a file for each calendar month in UTC, and for each format ({", ".join(request.formats)}); all formats hold
   the same rows. NetCDF has a file for each quantity.
 - `devices.csv`: where the kits hung, on the grid that each host chose. `stations.csv`: the official stations, if any.

@@ -70,22 +70,15 @@ class Journal:
         if not lines:
             raise SettingError(f"The journal {self._path} cannot be read.", "Remove the folder and export again.")
         head = lines[0]
-        for name, words in (
-            ("software", "another version of citimeasure"),
-            ("request", "another question"),
-            ("places", "other places of the same kits"),
-        ):
-            if head[name] != asked[name]:
-                raise SettingError(
-                    f"The folder {folder} holds an unfinished export of {words}.",
-                    "Name another folder, or remove this one.",
-                )
+        self._need_same(folder, head, asked, "software", "another version of citimeasure")
+        self._need_same(folder, head, asked, "request", "another question")
         spans = tuple(Span(**one) for one in head["spans"])
         if gone := sorted({span.source for span in spans if not any(span.lies_in(one) for one in scope.spans)}):
             raise SettingError(
                 f"The unfinished export in {folder} holds {', '.join(gone)}, which may not be exported any more.",
                 "Remove the folder and export again.",
             )
+        self._need_same(folder, head, asked, "places", "other places of the same kits")
         for done in map(Done.parse, lines[1:]):
             if all(
                 (folder / one.path).exists() and digest(folder / one.path) == (one.bytes, one.sha256)
@@ -96,6 +89,14 @@ class Journal:
         kept = (head, *map(asdict, self.done.values()))
         write_whole(self._path, "".join(json.dumps(one) + "\n" for one in kept))
         return spans, head["as_of"]
+
+    @staticmethod
+    def _need_same(folder: Path, head: dict[str, Any], asked: dict[str, Any], name: str, words: str) -> None:
+        if head[name] != asked[name]:
+            raise SettingError(
+                f"The folder {folder} holds an unfinished export of {words}.",
+                "Name another folder, or remove this one.",
+            )
 
     def finish(self, done: Done) -> None:
         """Notes that a month is finished."""

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from collector.errors import NetworkError, SettingError
 from collector.export.blocks import Block, Month, months, pieces, read
 from collector.export.cells import cell
-from collector.export.columns import COVERAGE, DEVICES, STATIONS, Column
+from collector.export.columns import COVERAGE, DEVICES, STATIONS, WITHDRAWN, Column
 from collector.export.describe import describe
 from collector.export.files import File, remove_parts, told, write_whole
 from collector.export.journal import FILE, Done, Journal
@@ -31,6 +31,7 @@ from collector.export.scope import Place, Scope, Span, choose
 from collector.export.tally import Tally
 from collector.export.text import TextWriter
 from collector.moments import HOUR, iso
+from collector.permits import Withdrawn
 from collector.registry import Registry
 from collector.store.base import Store
 
@@ -56,8 +57,8 @@ def export(
     folder: Path,
     request: Request,
     progress: Callable[[int, int], None] = lambda done, of: None,
-) -> dict[str, int]:
-    """Writes an export into a new, empty or unfinished folder; returns how many rows and files there are.
+) -> dict[str, Any]:
+    """Writes an export into a new, empty or unfinished folder; returns how much is in it, and which kits are not.
 
     `progress` is told how many hours of series are done, and of how many.
     """
@@ -79,6 +80,8 @@ def export(
         _table(folder / "devices.csv", DEVICES, map(_device_row, scope.places))
         if scope.stations:
             _table(folder / "stations.csv", STATIONS, ({**vars(one), "source": one.source} for one in scope.stations))
+        if scope.withdrawn:
+            _table(folder / "withdrawn.csv", WITHDRAWN, map(_withdrawn_row, scope.withdrawn))
         records = sorted({id_ for one in done for id_ in one.records})
         for id_ in records:
             write_whole(folder / "calibrations" / f"{id_}.json", registry.calibration(id_))
@@ -89,6 +92,7 @@ def export(
         "months": len(done),
         "rows": sum(row["rows"] for one in done for row in one.coverage),
         "records": len(records),
+        "left_out": scope.left_out,
     }
 
 
@@ -196,8 +200,15 @@ def _writer(format: str, folder: Path, month: Month, request: Request, scope: Sc
 
 
 def _device_row(place: Place) -> dict[str, Any]:
-    until = iso(place.until) if place.until is not None else None
-    return {**vars(place), "from": iso(place.start), "to": until}
+    return {**vars(place), **_between(place.start, place.until)}
+
+
+def _withdrawn_row(one: Withdrawn) -> dict[str, Any]:
+    return {"device": one.device, **_between(one.start, one.until), "since": iso(one.since)}
+
+
+def _between(start: int, until: int | None) -> dict[str, Any]:
+    return {"from": iso(start), "to": iso(until) if until is not None else None}
 
 
 def _table(path: Path, columns: tuple[Column, ...], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from collector.errors import SettingError, UsageError
 from collector.export.columns import DATA, Column
+from collector.registry.purposes import purpose
 
 # What each format needs besides citimeasure itself: the module, and the extra that brings it.
 FORMATS: dict[str, tuple[str, str]] = {
@@ -32,6 +33,7 @@ class Request:
     level: str = ""  # both where that can be
     formats: tuple[str, ...] = ("csv",)
     as_of: int | None = None
+    purpose: str = "open-data"  # which hosts must have allowed
     title: str = "Citizens' measurements of air and noise"
     licence: str = "CC-BY-4.0"
     publisher: str = "Citizens who host measuring kits"
@@ -41,6 +43,7 @@ class Request:
         object.__setattr__(self, "level", self.level or ("both" if self.every == "hour" else "raw"))
         for name in ("sources", "quantities"):
             object.__setattr__(self, name, tuple(sorted(set(getattr(self, name)))))
+        purpose(self.purpose)
         object.__setattr__(self, "formats", tuple(one for one in FORMATS if one in self.formats))
         if (self.every, self.level) not in DATA:
             raise UsageError(

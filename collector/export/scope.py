@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from collector.errors import NothingFound
-from collector.export.request import Request
+from collector.errors import NothingFound, Refused
+from collector.export.request import OPEN_END, Request
 from collector.moments import HOUR
+from collector.permits import Permits, Withdrawn, permits
 from collector.quantities import QUANTITIES, Averaging
 from collector.registry import Registry, Station
 from collector.store.base import Series, Store
@@ -62,6 +63,8 @@ class Scope:
     spans: tuple[Span, ...]
     places: tuple[Place, ...]
     stations: tuple[Station, ...]
+    withdrawn: tuple[Withdrawn, ...] = ()  # what earlier exports may hold and no later one does
+    left_out: tuple[str, ...] = ()  # kits of which something was asked for that their hosts do not allow
 
     @property
     def simulated(self) -> bool:
@@ -70,21 +73,44 @@ class Scope:
 
 
 def choose(store: Store, registry: Registry, request: Request) -> Scope:
-    """The series that were asked for, and the public places of their devices; NothingFound if there are none."""
+    """The series that were asked for, as far as hosts allow them, and the public places of their devices.
+
+    Raises
+    ------
+    NothingFound
+        If there is nothing in that period, or no such device.
+    Refused
+        If there is something, and no host allows it for that purpose.
+    """
     for source in request.sources:
         if not source.startswith("station:"):
             registry.device(source)  # a misspelt name is an error, not an empty table
-    spans = tuple(span for one in store.series() if (span := _span(one, request)))
-    if not spans:
+    asked = [(one, span) for one in store.series() if (span := _span(one, request, (0, OPEN_END)))]
+    if not asked:
         raise NothingFound(
             "There is nothing to export in that period.", "`citimeasure device list` shows what there is."
         )
+    allowed = permits(registry, request.purpose)
+    spans: list[Span] = []
+    left_out: set[str] = set()
+    for one, whole in asked:
+        parts = [part for period in allowed.periods(one.source) if (part := _span(one, request, period))]
+        spans += parts
+        if parts != [whole]:
+            left_out.add(one.source)
+    if not spans:
+        raise Refused(
+            f"No host of what you ask for allows the purpose {request.purpose}.",
+            "`citimeasure consent show` tells what each allows; ask them, or choose the purpose with --for.",
+        )
     sources = {span.source for span in spans}
     stations = tuple(one for one in registry.stations() if one.source in sources)
-    return Scope(spans, _places(registry, sources), stations)
+    withdrawn = tuple(one for one in allowed.withdrawn if not request.sources or one.device in request.sources)
+    return Scope(tuple(spans), _places(registry, sources, allowed), stations, withdrawn, tuple(sorted(left_out)))
 
 
-def _span(one: Series, request: Request) -> Span | None:
+def _span(one: Series, request: Request, period: tuple[int, int]) -> Span | None:
+    """The part of a series that is asked for and lies in a period."""
     if (request.sources and one.source not in request.sources) or (
         request.quantities and one.quantity not in request.quantities
     ):
@@ -92,19 +118,20 @@ def _span(one: Series, request: Request) -> Span | None:
     known = QUANTITIES.get(one.quantity)
     if request.every == "hour" and known is not None and known.averaging is Averaging.NONE:
         return None  # percentiles of levels have no hours
-    after = max(request.after, (one.first - 1) // HOUR * HOUR)
-    until = min(request.until, -(-one.last // HOUR) * HOUR)
+    # A period that begins or ends within an hour has no part in it: an hour is not divided among hosts.
+    after = max(request.after, -(-period[0] // HOUR) * HOUR, (one.first - 1) // HOUR * HOUR)
+    until = min(request.until, period[1] // HOUR * HOUR, -(-one.last // HOUR) * HOUR)
     if request.every == "hour":
         after, until = -(-after // HOUR) * HOUR, until // HOUR * HOUR
     days = max(1.0, (one.last - one.first) / (24 * HOUR))
     return Span(one.source, one.quantity, after, until, one.n / days) if after < until else None
 
 
-def _places(registry: Registry, sources: set[str]) -> tuple[Place, ...]:
+def _places(registry: Registry, sources: set[str], allowed: Permits) -> tuple[Place, ...]:
     devices = {one.id: one for one in registry.devices()}
     found = []
     for one in registry.deployments():
-        if one.device not in sources:
+        if one.device not in sources or not allowed.allows(one):
             continue
         latitude, longitude = one.public_place or (None, None)
         kit = devices[one.device]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -35,8 +35,10 @@ from collector.registry.entries import (
     Station,
     new_id,
 )
+from collector.registry.forgetting import forget_old_rows
 from collector.registry.identity import Identity
 from collector.registry.migrations import upgrade
+from collector.registry.people import People
 
 __all__ = ["Account", "Assignment", "Consent", "Deployment", "Device", "Host", "Project", "Registry", "Station"]
 
@@ -98,6 +100,13 @@ class Registry:
         except OperationalError as error:
             raise away(self._engine.url, error) from error
 
+    def forget_old_rows(self, tables: Iterable[str], patience: float) -> None:
+        """Makes the bytes of tables anew after an erasure; see `collector.registry.forgetting`."""
+        try:
+            forget_old_rows(self._engine, tables, patience)
+        except DBAPIError as error:
+            raise away(self._engine.url, error) from error
+
     @contextmanager
     def moment(self) -> Iterator[sa.Connection]:
         """A transaction that sees all tables as of one moment, whoever writes meanwhile. Read only."""
@@ -117,6 +126,11 @@ class Registry:
     def identity(self) -> Identity:
         """Passwords and tokens of kits."""
         return Identity(self)
+
+    @property
+    def people(self) -> People:
+        """Hosts and what they allow."""
+        return People(self)
 
     # Devices and deployments
 
@@ -194,7 +208,7 @@ class Registry:
         query = sa.select(t).order_by(t.c.device, t.c.start)
         return [Deployment(**row) for row in self.read(query if device is None else query.where(t.c.device == device))]
 
-    # People
+    # Projects
 
     def add_project(self, id: str, title: str) -> None:
         """Registers an initiative."""
@@ -212,26 +226,6 @@ class Registry:
             if project.id == id:
                 return project
         raise NothingFound(f"There is no project {id!r}.", "`citimeasure project list` shows those there are.")
-
-    def add_host(self, name: str, email: str) -> Host:
-        """Registers a person; the id that comes back is random."""
-        host = Host(new_id("host"), name, email, _now())
-        self._add(schema.host, "The host", **vars(host))
-        return host
-
-    def record_consent(
-        self, host: str, purpose: str, given: bool, *, text_version: str, moment: int | None = None
-    ) -> None:
-        """Adds a decision; earlier ones stay."""
-        moment = _now() if moment is None else moment
-        values = Consent(host, purpose, given, moment, text_version)
-        self._add(schema.consent, f"The consent of {host}", **vars(values))
-
-    def consents(self, host: str) -> dict[str, Consent]:
-        """The decision that holds for each purpose."""
-        t = schema.consent
-        rows = self.read(sa.select(*(c for c in t.c if c.name != "no")).where(t.c.host == host).order_by(t.c.no))
-        return {row["purpose"]: Consent(**row) for row in rows}
 
     # Stations
 

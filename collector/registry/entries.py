@@ -78,6 +78,7 @@ class Host:
     name: str
     email: str
     created: int
+    erased: int | None = None  # since when nothing is left of the person but the id
 
 
 @dataclass(frozen=True)

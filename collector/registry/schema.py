@@ -45,6 +45,7 @@ host = Table(
     Column("name", String(200), nullable=False),
     Column("email", String(254), nullable=False),
     Column("created", BigInteger, nullable=False),
+    Column("erased", BigInteger),
 )
 deployment = Table(
     "deployment",

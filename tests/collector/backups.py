@@ -35,9 +35,9 @@ def fill_registry(url: str) -> None:
         registry.add_device("kit-1", KIT)
         registry.add_device("kit-1", "sim-000001", simulated=True)
         registry.add_project("oost", "Meten in Oost, voor 't park")
-        host = registry.add_host("Zoë Ångström-Łukasz 测量", "zoe@example.org")
-        registry.record_consent(host.id, "map", True, text_version="2", moment=NOON)
-        registry.record_consent(host.id, "map", False, text_version="2", moment=NOON + 1)
+        host = registry.people.add("Zoë Ångström-Łukasz 测量", "zoe@example.org")
+        registry.people.decide(host.id, "map", True, text_version="2", moment=NOON)
+        registry.people.decide(host.id, "map", False, text_version="2", moment=NOON + 1)
         registry.add_station("nl49012", "Amsterdam", network="GGD", latitude=52.1 + 1e-13, longitude=-4.9)
         registry.start_deployment(
             KIT, NOON, latitude=52.37403, longitude=4.88969, host=host.id, project="oost", height=2.5

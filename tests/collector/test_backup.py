@@ -21,6 +21,7 @@ from collector.ingest.spool import Spool
 from collector.judge import load_limits
 from collector.judge.reading import ReadingJudge
 from collector.registry import Registry
+from collector.registry.migrations import HEAD
 from collector.registry.portable import need_empty
 from collector.service import RESTORING, prepare_folder
 from collector.settings import Settings
@@ -40,6 +41,8 @@ from tests.collector.backups import (
     without,
 )
 from tests.journeys.collecting import CITIMEASURE, citimeasure, environment
+
+HEAD_LINE = f'"schema":"{HEAD}"'.encode()
 
 
 @pytest.fixture
@@ -118,13 +121,14 @@ def test_a_registry_of_an_older_schema_is_brought_up_to_date(kept, tmp_path):
         lines = [{"schema": "0001"}, *(one for one in lines[1:] if one["table"] != "credential")]
         for one in lines[1:]:
             one["row"].pop("revoked", None)
+            one["row"].pop("erased", None)
         return b"".join(json.dumps(one).encode() + b"\n" for one in lines)
 
     here = Settings(folder=tmp_path / "new")
     restore(here, rewritten(made.path, tmp_path / "old.tar.gz", older, tables={"credential": None}))
     with Registry(here.registry_url) as registry:
         assert registry.device(KIT).revoked is None and registry.identity.set_password(KIT)
-    newer = rewritten(made.path, tmp_path / "newer.tar.gz", lambda _, c: c.replace(b'"schema":"0002"', b'"schema":"9"'))
+    newer = rewritten(made.path, tmp_path / "newer.tar.gz", lambda _, c: c.replace(HEAD_LINE, b'"schema":"9"'))
     with pytest.raises(SettingError, match="schema 9"):
         restore(Settings(folder=tmp_path / "newer"), newer)
     assert not (tmp_path / "newer").exists()

@@ -4,7 +4,6 @@
 import multiprocessing
 import subprocess
 import sys
-import uuid
 
 import pytest
 import sqlalchemy as sa
@@ -19,22 +18,6 @@ from collector.registry.entries import GRIDS, snap
 from tests import parts
 
 NOON = 1767261600
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'registry.sqlite'}"
-        return
-    server = request.getfixturevalue("postgres_url")
-    name = f"test_{uuid.uuid4().hex}"
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield server.rsplit("/", 1)[0] + f"/{name}"
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
 
 
 @pytest.fixture
@@ -114,23 +97,25 @@ def test_a_deployment_that_cannot_be_is_refused(registry, wrong):
 
 
 def test_consents_are_only_added_and_the_latest_holds(registry):
-    host = registry.add_host("Ada", "ada@example.org")
-    registry.record_consent(host.id, "map", True, text_version="1")
-    registry.record_consent(host.id, "research", True, text_version="1")
-    registry.record_consent(host.id, "map", False, text_version="2", moment=NOON)
-    assert {purpose: one.given for purpose, one in registry.consents(host.id).items()} == {
+    host = registry.people.add("Ada", "ada@example.org")
+    registry.people.decide(host.id, "map", True, text_version="1")
+    registry.people.decide(host.id, "research", True, text_version="1")
+    registry.people.decide(host.id, "map", False, text_version="2", moment=NOON)
+    assert {purpose: one.given for purpose, one in registry.people.consents(host.id).items()} == {
         "map": False,
         "research": True,
     }
-    assert registry.consents(host.id)["map"].moment == NOON
-    with pytest.raises(DataError):
-        registry.record_consent("host-nobody", "map", True, text_version="1")
+    assert registry.people.consents(host.id)["map"].moment == NOON
+    with pytest.raises(NothingFound, match="host-nobody"):
+        registry.people.decide("host-nobody", "map", True, text_version="1")
+    with pytest.raises(DataError, match="no purpose"):
+        registry.people.decide(host.id, "opendata", True)
 
 
 def fill(registry):
     registry.add_device("kit-1", "kit-aaa")
-    host = registry.add_host("Ada", "ada@example.org")
-    registry.record_consent(host.id, "map", True, text_version="1")
+    host = registry.people.add("Ada", "ada@example.org")
+    registry.people.decide(host.id, "map", True, text_version="1")
     registry.put_calibration("f" * 64, b"{}")
     registry.assign("kit-aaa", "pm25", "f" * 64, start=NOON)
 

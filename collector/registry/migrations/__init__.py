@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from collector.errors import SettingError
 
-HEAD = "0002"
+HEAD = "0003"
 _LOCK = 0x6369746D  # any number: "citm"
 
 
