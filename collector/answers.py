@@ -36,11 +36,16 @@ _BEFORE = 8 * HOUR  # a running mean reaches back
 
 @dataclass(frozen=True)
 class Answer:
-    """Rows of the same columns, with notes for people."""
+    """Rows of the same columns, with notes for people.
+
+    `zone` is that of days and longer intervals, `station` says which one is beside the values.
+    """
 
     rows: list[Row]
     notes: list[str] = field(default_factory=list)
     hint: str = ""
+    zone: str = "UTC"
+    station: str = ""
 
 
 def ask(store: Store, registry: Registry, question: Question) -> Answer:
@@ -67,10 +72,22 @@ def ask(store: Store, registry: Registry, question: Question) -> Answer:
         over = _windows(every, question, period, zone)
         hours = _hours(store, registry, question, _grid(over))
         rows = list(longer_rows(question, longer(hours, question.quantity, over, least=question.least)))
-    if question.beside:
-        place = _place(registry, question.source)
-        notes += _beside(store, registry, question, rows, over, place)
-    return Answer([row for row in rows if row["coverage"] > 0], notes)
+    place = _place(registry, question.source) if question.beside else None
+    return _answered(store, registry, question, rows, over, place, notes)
+
+
+def _answered(
+    store: Store,
+    registry: Registry,
+    question: Question,
+    rows: list[Row],
+    over: Windows,
+    place: tuple[float, float] | None,
+    notes: list[str],
+) -> Answer:
+    """Rows of which something was measured, beside the station nearest to a place if that is asked."""
+    station = _beside(store, registry, question, rows, over, place) if question.beside else ""
+    return Answer([row for row in rows if row["coverage"] > 0], notes, zone=over.zone, station=station)
 
 
 def covered(store: Store, question: Question) -> tuple[int, int] | None:
@@ -161,11 +178,9 @@ def _ask_group(store: Store, registry: Registry, question: Question) -> Answer:
     if left_out:
         notes.append(f"Without a calibration, so not in the mean: {', '.join(left_out)}. --level raw takes all.")
     rows = list(group_rows(question, over, parts))
-    if question.beside:
-        places = [one.place for one in measured if one.place]
-        middle = (float(np.mean([p[0] for p in places])), float(np.mean([p[1] for p in places]))) if places else None
-        notes += _beside(store, registry, question, rows, over, middle)
-    return Answer([row for row in rows if row["coverage"] > 0], notes)
+    places = [one.place for one in measured if one.place]
+    middle = (float(np.mean([p[0] for p in places])), float(np.mean([p[1] for p in places]))) if places else None
+    return _answered(store, registry, question, rows, over, middle, notes)
 
 
 def _while_member(hours: Hours | CalibratedHours, member: Member) -> Hours | CalibratedHours:
@@ -192,8 +207,8 @@ def _beside(
     rows: list[Row],
     over: Windows,
     place: tuple[float, float] | None,
-) -> list[str]:
-    """Puts the values of the nearest station that measures the quantity into the rows; returns what to say of it."""
+) -> str:
+    """Puts the values of the nearest station that measures the quantity into the rows; returns what to call it."""
     measuring = [one for one in registry.stations() if store.span(one.source, question.quantity)]
     found = nearest_station(measuring, place) if place else None
     if found is None:
@@ -205,7 +220,7 @@ def _beside(
     values = hours.value if over.every is Every.HOUR else longer(hours, question.quantity, over).value
     for row, value in zip(rows, numbers(values), strict=True):
         row["station"] = value
-    return [f"The column station is {station.name} ({station.id}), {far / 1000:.1f} km away."]
+    return f"{station.name} ({station.id}), {far / 1000:.1f} km away"
 
 
 def _notes(registry: Registry, question: Question) -> list[str]:

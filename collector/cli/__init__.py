@@ -28,6 +28,7 @@ COMMANDS = {
     "simulate": ("simulate", "Let simulated kits publish to a broker."),
     "replay": ("replay", "Publish a recorded CSV file as a kit would."),
     "query": ("query", "Print a series, raw or calibrated."),
+    "plot": ("plot", "Draw series, as a picture or on the terminal."),
     "export": ("export", "Write series, with all that describes them, into a folder."),
     "serve": ("serve", "Answer questions over HTTP, for programs of cities and researchers."),
     "judge": ("judge", "Flag stored values anew; the values stay as they are."),

@@ -7,32 +7,14 @@ import sys
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
+from collector.cli.asking import question_options
 from collector.cli.completion import quantities, sources
-from collector.cli.options import Moment, emit, opened, output_options, period_options, with_settings
+from collector.cli.options import emit, opened, output_options, period_options, with_settings
 from collector.errors import NothingFound, UsageError
 from collector.settings import Settings
 
 _INDICATIVE = "Indicative measurements: not for testing against limit values."
-# Every of collector.series, whose import would cost a quarter of a second of each --help; a test compares them.
-EVERY = ("minute", "hour", "day", "month", "year", "max8h", "lday", "leve", "lnight", "lden")
-SHORT = {"1m": "minute", "1h": "hour", "1d": "day", "1mo": "month", "1y": "year"}
-
-
-class Interval(click.ParamType[str]):
-    """The length of an answer's intervals, by its name or its short form."""
-
-    name = "LENGTH"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        value = SHORT.get(value, value)
-        if value not in EVERY:
-            self.fail(f"{value!r} is none of {', '.join(EVERY)}, nor {', '.join(SHORT)}.")
-        return value
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        return [CompletionItem(name) for name in EVERY if name.startswith(incomplete)]
 
 
 @click.command()
@@ -40,22 +22,7 @@ class Interval(click.ParamType[str]):
 @period_options
 @click.argument("source", metavar="SOURCE", shell_complete=sources)
 @click.argument("quantity", shell_complete=quantities)
-@click.option(
-    "--level",
-    type=click.Choice(["raw", "calibrated"]),
-    help="As measured, or corrected. [calibrated where it can be]",
-)
-@click.option("--every", type=Interval(), default="hour", show_default=True, help="Length of the intervals.")
-@click.option("--zone", metavar="ZONE", help="Of days and longer, as Europe/Amsterdam. [that of the kit]")
-@click.option(
-    "--coverage",
-    "least",
-    type=click.FloatRange(0, 1),
-    metavar="SHARE",
-    help="Show what has at least this share, 0 to 1, instead of what counts by the rules.",
-)
-@click.option("--beside-station", "beside", is_flag=True, help="With the nearest official station in a column.")
-@click.option("--as-of", type=Moment(), help="With the calibrations that were known at that moment.")
+@question_options("kind", "every", "zone", "least", "beside", "as_of")
 @output_options("parquet")
 def query(
     settings: Settings,
@@ -91,12 +58,14 @@ def query(
     output = str(how.pop("output"))
     if output == "parquet" and sys.stdout.isatty():
         raise UsageError("Parquet is no text for a screen.", "Send it to a file: ... -o parquet > FILE")
-    question = Question(source, quantity, after, until, kind=str(how.pop("level") or "any"), **how)
+    question = Question(source, quantity, after, until, kind=how.pop("kind") or "any", **how)
     with opened(settings) as (store, registry):
         answer = ask(store, registry, question)
     if not answer.rows:
         raise NothingFound(f"There are no values of {quantity} from {source} in that period.", answer.hint)
     notes = [_INDICATIVE, *answer.notes] if output in ("table", "parquet") else answer.notes
+    if answer.station:
+        notes = [*notes, f"The column station is {answer.station}."]
     if output != "parquet":
         emit(answer.rows, output, notes=notes)
         return

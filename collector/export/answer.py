@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
@@ -11,7 +10,7 @@ from typing import Any
 
 from collector import __version__
 from collector.columns import Row
-from collector.errors import SettingError
+from collector.extras import need
 
 _TIMES = ("start", "end")
 _NOTICE = "Indicative measurements: not for testing against limit values."
@@ -25,8 +24,7 @@ def parquet(rows: Sequence[Row]) -> bytes:
     SettingError
         If pyarrow is not installed.
     """
-    if importlib.util.find_spec("pyarrow") is None:
-        raise SettingError("Parquet needs the Python package pyarrow.", "pip install 'citimeasure[parquet]'")
+    need("Parquet", "pyarrow", "parquet")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass, field
 
-from collector.errors import SettingError, UsageError
+from collector.errors import UsageError
 from collector.export.columns import DATA, Column
+from collector.extras import need
 from collector.registry.purposes import purpose
 
 # What each format needs besides citimeasure itself: the module, and the extra that brings it.
@@ -53,10 +53,8 @@ class Request:
         object.__setattr__(self, "columns", DATA[self.every, self.level])
         for one in self.formats:
             module, extra = FORMATS[one]
-            if module and importlib.util.find_spec(module) is None:
-                raise SettingError(
-                    f"The format {one} needs the Python package {module}.", f"pip install 'citimeasure[{extra}]'"
-                )
+            if module:
+                need(f"The format {one}", module, extra)
 
     @property
     def has_calibrated(self) -> bool:

@@ -78,7 +78,7 @@ def windows(every: Every, after: int, until: int, zone: str) -> Windows:
     """
     if every in (Every.MINUTE, Every.HOUR):
         raise ValueError(f"{every} is no window of civil time")
-    where = _zone(zone)
+    where = zone_of(zone)
     after = max(after, int(_FIRST.timestamp()))
     until = min(until, int(_LAST.timestamp()))
     rows = [(a, b, name) for a, b, name in _named(every, after, until, where) if after <= a < until and a < b]
@@ -92,11 +92,12 @@ def phase(zone: str, t: int) -> int:
     >>> phase("Asia/Kolkata", 0), phase("Europe/Amsterdam", 0)
     (1800, 0)
     """
-    offset = datetime.fromtimestamp(t, _zone(zone)).utcoffset() or timedelta()
+    offset = datetime.fromtimestamp(t, zone_of(zone)).utcoffset() or timedelta()
     return int(-offset.total_seconds()) % HOUR
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """The clock of a zone by its name; UsageError if there is none."""
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, ZoneInfoNotFoundError) as error:  # an OSError is a folder of the database of zones

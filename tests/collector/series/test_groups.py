@@ -81,7 +81,7 @@ def test_the_mean_of_a_group_stands_beside_the_station(town):
     for row in answer.rows:
         assert (row["value"], row["sensors"], row["coverage"], row["station"]) == (15, 2, 1, 15)
         assert row["spread"] == pytest.approx(np.std([10, 20], ddof=1))
-    assert "near01" in answer.notes[-1] and "0.9 km" in answer.notes[-1]
+    assert "near01" in answer.station and "0.9 km" in answer.station
 
 
 def test_a_kit_counts_while_it_belongs_to_the_group(town):

@@ -11,7 +11,7 @@ import subprocess
 import pyarrow.parquet as pq
 import pytest
 
-from collector.cli.query import EVERY, SHORT
+from collector.cli.asking import EVERY, SHORT
 from collector.moments import HOUR, parse_moment
 from collector.registry import Registry
 from collector.series import Every
