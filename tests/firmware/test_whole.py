@@ -7,7 +7,7 @@ from tests.firmware import whole
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("kilobytes", "everything"), [(88, False), (104, True)], ids=["first-kit", "everything"])
+@pytest.mark.parametrize(("kilobytes", "everything"), [(80, False), (92, True)], ids=["first-kit", "everything"])
 def test_a_kit_with_all_comforts_lives_its_day_in_a_small_heap(kilobytes, everything):
     status = whole.lives(kilobytes, 24, everything)
     assert status is not None, "it ran out of memory"

@@ -130,7 +130,8 @@ class App:
         self.drivers = [driver for driver, _ in shares]
         gc.collect()
         # Collecting early keeps what lives long together: else a small heap ends in pieces too small to use.
-        gc.threshold(gc.mem_free() // 2)
+        # An eighth is a collection for every 2 kB on a board without PSRAM, and for every megabyte with it.
+        gc.threshold(gc.mem_free() // 8)
         jobs = [
             self._forever("interval", self._close_intervals),
             self._forever("clock", self._learn_time),

@@ -81,3 +81,33 @@ class Panel:
             await asyncio.sleep_ms(150)
             self._show(_DARK)
             await asyncio.sleep_ms(250)
+
+
+def open_panel(app, folder):
+    """Adds the panel of the board to the application; `folder` has the settings."""
+    from machine import Pin, reset
+    from neopixel import NeoPixel
+
+    from kit import board
+
+    pixel = NeoPixel(Pin(board.LED), 1)
+    button = Pin(board.BUTTON, Pin.IN, Pin.PULL_UP)
+
+    def show(colour):
+        pixel[0] = colour
+        pixel.write()
+
+    def wipe():
+        from kit.core import config
+
+        config.forget(folder)
+        app.store.forget_all()
+        reset()
+
+    def set_up():
+        if not (app.portal and app.portal.open):
+            from kit.net.portal import open_portal
+
+            asyncio.create_task(open_portal(app, folder).run())
+
+    app.add("panel", Panel(app, show, lambda: not button.value(), set_up, wipe).run)

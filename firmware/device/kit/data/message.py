@@ -51,6 +51,15 @@ class Encoder:
         return memoryview(self._buffer)[: self._n + 2], done
 
 
+def pieces(about):
+    """An object as JSON, a piece [bytes] for each entry: a heap in use has rarely room for all in one place."""
+    found = []
+    for name, value in about.items():
+        found.append(('%s"%s":%s' % ("," if found else "{", name, json.dumps(value))).encode())
+    found.append(b"}")
+    return found
+
+
 def decode_ack(payload):
     """(boot, [(low, high), ...], reasons by number, error, the collector's time [ms] or None). BadAck if it is none."""
     if payload[-1:] not in (b"}", "}"):

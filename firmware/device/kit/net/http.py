@@ -4,7 +4,7 @@
 _MAX_LINE = const(512)
 _MAX_LINES = const(40)
 _MAX_BODY = const(2048)
-_CHUNK = const(512)
+_CHUNK = const(256)
 _WORDS = {200: "OK", 204: "No Content", 302: "Found", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"}
 
 
@@ -54,15 +54,19 @@ async def _line(reader):
 
 
 async def answer(writer, code, body=b"", kind="application/json", location=""):
-    """A whole answer; `body` is bytes, or the path of a file, which goes out in pieces."""
+    """A whole answer; `body` is bytes or a list of them, or the path of a file, which goes out in pieces."""
     head = "HTTP/1.1 %d %s\r\nConnection: close\r\nCache-Control: no-store\r\n" % (code, _WORDS[code])
     if location:
         head += "Location: %s\r\n" % location
     if isinstance(body, bytes):
-        head += "Content-Length: %d\r\n" % len(body)
+        body = [body]
+    if isinstance(body, list):
+        head += "Content-Length: %d\r\n" % sum([len(piece) for piece in body])
     writer.write((head + "Content-Type: %s\r\n\r\n" % kind).encode())
-    if isinstance(body, bytes):
-        writer.write(body)
+    if isinstance(body, list):
+        for piece in body:
+            writer.write(piece)
+            await writer.drain()
     else:
         with open(body, "rb") as file:
             while True:

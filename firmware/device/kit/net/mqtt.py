@@ -87,13 +87,14 @@ class Client:
         await self._send(_packet(0x82, struct.pack(">H", pid), _text(topic), b"\x01"))
 
     async def publish(self, topic, payload, qos=0, retain=False):
-        """Sends a message; with QoS 1 returns the packet id that `on_puback` will name."""
+        """Sends a message, bytes or a list of them; with QoS 1 returns the packet id that `on_puback` will name."""
         kind, name = 0x30 | qos << 1 | retain, _text(topic)
         pid = self._next_pid() if qos else None
         if qos:
             name += struct.pack(">H", pid)
         # The payload goes out as it is: joined to the rest it would need a second piece of memory of its size.
-        await self._send(_head(kind, len(name) + len(payload)) + name, payload)
+        parts = payload if isinstance(payload, list) else (payload,)
+        await self._send(_head(kind, len(name) + sum([len(part) for part in parts])) + name, *parts)
         return pid
 
     def _next_pid(self):
@@ -184,10 +185,3 @@ class Client:
         writer, self._writer, self._reader = self._writer, None, None
         if writer is not None:
             writer.close()
-
-    async def disconnect(self):
-        """Says goodbye, so that the last will stays unsaid."""
-        try:
-            await self._send(b"\xe0\x00")
-        finally:
-            self.close()

@@ -5,9 +5,7 @@ Read-only, without secrets. `/measures` is the same as JSON. In set-up mode, on 
 the same page to ask for the settings.
 """
 
-import json
-
-from kit.data.message import FIRMWARE
+from kit.data.message import FIRMWARE, pieces
 from kit.data.quantities import NAMES, text
 from kit.net.http import answer, serve
 
@@ -15,7 +13,7 @@ PAGE = "/".join(__file__.split("/")[:-1]) + "/page.html"
 
 
 def measures(app):
-    """What the page shows, as JSON text."""
+    """What the page shows, as JSON in pieces."""
     now = app.clock.uptime_ms()
     uplink, store = app.uplink, app.store
     newest = store.newest
@@ -38,7 +36,7 @@ def measures(app):
         "uptime_s": now // 1000,
         "clock": app.clock.known,
     }
-    return json.dumps(about)
+    return pieces(about)
 
 
 async def show(app, reader, writer):
@@ -52,7 +50,7 @@ async def show(app, reader, writer):
         elif request.path == "/":
             await answer(writer, 200, PAGE, "text/html; charset=utf-8")
         elif request.path == "/measures":
-            await answer(writer, 200, measures(app).encode())
+            await answer(writer, 200, measures(app))
         else:
             await answer(writer, 404, b"", "text/plain")
 

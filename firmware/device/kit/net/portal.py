@@ -10,6 +10,8 @@ import asyncio
 import json
 import socket
 
+import machine
+
 from kit.core import config
 from kit.net.http import answer
 from kit.net.page import PAGE, measures
@@ -105,7 +107,7 @@ class Portal:
         elif request.path == "/":
             await answer(writer, 200, PAGE, "text/html; charset=utf-8")
         elif request.path == "/measures":
-            await answer(writer, 200, measures(self._app).encode())
+            await answer(writer, 200, measures(self._app))
         elif request.path == "/setup":
             await answer(writer, 200, json.dumps(self._asked()).encode())
         else:
@@ -160,3 +162,14 @@ async def _answer_names():
                 line.sendto(reply, who)
     finally:
         line.close()
+
+
+def open_portal(app, folder):
+    """The portal of a kit, which its page asks from now on; `folder` is for the settings."""
+    app.portal = Portal(app, folder, lambda: asyncio.create_task(_restart_soon()))
+    return app.portal
+
+
+async def _restart_soon():
+    await asyncio.sleep(2)  # the phone should still get its answer
+    machine.reset()

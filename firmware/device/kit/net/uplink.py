@@ -12,7 +12,7 @@ import json
 import random
 
 from kit.core.once import forget
-from kit.data.message import FIRMWARE, BadAck, Encoder, decode_ack
+from kit.data.message import FIRMWARE, BadAck, Encoder, decode_ack, pieces
 from kit.net.mqtt import Client, MQTTError
 
 # Readings of one message, as far as they fit into so many bytes; the second is for boards without PSRAM.
@@ -129,7 +129,7 @@ class Uplink:
         status = {"online": True, "fw": FIRMWARE, "uptime": self._clock.uptime_ms() // 1000}
         status.update({"queued": self._store.held, "dropped": self._store.dropped, "errors": self.counts["errors"]})
         status.update(self._status())
-        return json.dumps(status).encode()
+        return pieces(status)
 
     async def _send_some(self, client):
         """Sends a message if there is something to send and room on the way, then waits for a reason to look again."""
