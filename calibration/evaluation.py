@@ -98,16 +98,24 @@ class Aim:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Rows of one unit, the chosen record, and its values at all hours; `test` marks those that count."""
+    """Rows of one unit, the chosen record, and its values at all hours; `test` marks those that count.
+
+    `sensor` holds the raw value and what was measured with it, by name.
+    """
 
     rows: tuple[Row, ...]
     record: Record
     t: Ints
-    raw: Floats
+    sensor: Mapping[str, Floats]
     reference: Floats
     train: Bools
     test: Bools
     found: Calibrated
+
+    @property
+    def raw(self) -> Floats:
+        """The sensor's own values (n,)."""
+        return np.asarray(self.sensor[RAW], np.float64)
 
 
 def split_by_time(t: Ints, known: Bools) -> tuple[Bools, Bools]:
@@ -226,7 +234,7 @@ def evaluate_unit(
         row = judged(Row(unit, name, chosen), t[judge], values.value[judge], y, aim, score)
         coverage = share_within(values.lower[judge], values.upper[judge], y)
         rows.append(replace(row, coverage90=coverage, outside=float(values.outside[judge].mean())))
-    return Evaluation(tuple(rows), record, t, raw, reference, learn & known, judge, found)
+    return Evaluation(tuple(rows), record, t, dict(sensor), reference, learn & known, judge, found)
 
 
 def judged(row: Row, t: Ints, value: Floats, y: Floats, aim: Aim, score: Score | None) -> Row:

@@ -24,7 +24,7 @@ from calibration.qc import NOTED, SECOND, TESTS, Quality, inspect
 from calibration.sanity import check_sides
 from calibration.sanity import notes as odd
 from calibration.table import Table, read_table
-from calibration.timing import Finding, timing
+from calibration.timing import Finding, Timing, timing
 from collector.errors import DataError, NothingFound, Refused, UsageError
 from collector.quantities import QUANTITIES, UNIT_NAMES, Averaging, unit_factor
 
@@ -103,9 +103,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """All units of a file."""
+    """All units of a file, and what was found out about the hours and labels of each."""
 
     units: dict[str, Evaluation]
+    quality: dict[str, Quality]
+    timing: dict[str, Timing]
     refused: dict[str, str]  # unit: why it could not be evaluated
     aim: Aim
     notes: tuple[str, ...]
@@ -177,6 +179,8 @@ def evaluate(source: Source, table: Table, aim: Aim, *, correct_lag: bool = Fals
     """
     notes = list(table.notes)
     units: dict[str, Evaluation] = {}
+    qualities: dict[str, Quality] = {}
+    timings: dict[str, Timing] = {}
     refused: dict[str, calibration.CalibrationError] = {}
     for unit, hours in table.by_unit().items():
         sensor = {name: x for name, x in hours.columns.items() if name != REFERENCE}
@@ -184,7 +188,7 @@ def evaluate(source: Source, table: Table, aim: Aim, *, correct_lag: bool = Fals
         try:
             quality = inspect(hours.time, sensor, reference, plausible=_plausible(source, aim))
             inputs = {name: x for name, x in sensor.items() if name != SECOND}
-            units[unit] = evaluate_unit(
+            one = evaluate_unit(
                 hours.time,
                 inputs,
                 reference,
@@ -196,14 +200,17 @@ def evaluate(source: Source, table: Table, aim: Aim, *, correct_lag: bool = Fals
                     devices=(unit,) if unit else (), units=_units_of(source), qc=quality.counts
                 ),
             )
-            notes += _found_out(unit, inputs, quality, units[unit], correct_lag)
+            labels = timing(one.t, one.raw, one.reference)
+            units[unit], qualities[unit], timings[unit] = one, quality, labels
+            notes += _found_out(one, unit, quality, labels)
         except calibration.CalibrationError as error:
             refused[unit] = error
     if not units:
         unit, first = next(iter(refused.items()))
         with said_our_way():
             raise type(first)(f"{unit}: {first}" if unit else str(first), first.hint) from first
-    return Evaluated(units, {unit: str(error) for unit, error in refused.items()}, aim, tuple(notes))
+    why = {unit: str(error) for unit, error in refused.items()}
+    return Evaluated(units, qualities, timings, why, aim, tuple(notes))
 
 
 def evaluate_elsewhere(source: Source, table: Table, aim: Aim, by: str) -> list[Row]:
@@ -224,19 +231,16 @@ def evaluate_elsewhere(source: Source, table: Table, aim: Aim, by: str) -> list[
     return rows + mean_rows(group for group in groups if group[0].model)
 
 
-def _found_out(
-    unit: str, sensor: Mapping[str, Floats], quality: Quality, one: Evaluation, correct_lag: bool
-) -> list[str]:
+def _found_out(one: Evaluation, unit: str, quality: Quality, found: Timing) -> list[str]:
     """What to say of a unit's hours and labels."""
     of = f"{unit}: " if unit else ""
     left = {name: n for name, n in quality.counts.items() if name not in NOTED}
-    notes = [of + words for words in odd(sensor)]
+    notes = [of + words for words in odd(one.sensor)]
     if left:
         tests = ", ".join(f"{name} {n}" for name, n in left.items())
         notes.append(f"{of}{int(quality.left_out.sum())} hours are kept out of the training ({tests}).")
-    found = timing(one.t, one.raw, one.reference)
     if found.finding not in (Finding.OK, Finding.UNSURE):
-        done = " It was corrected." if correct_lag and one.record.alignment.corrected else ""
+        done = " It was corrected." if one.record.alignment.corrected else ""
         notes.append(f"{of}{found.words}{done}")
     return notes
 

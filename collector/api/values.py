@@ -43,6 +43,8 @@ async def _answered(request: Request, question: Question) -> Response:
         _known(store, registry, question)
         found = ask(store, registry, question)
         notes = found.notes if found.rows else [*found.notes, "There are no values in that period."]
+        if found.station:
+            notes = [*notes, f"The column station is {found.station}."]
         return answer(request, form, found.rows, notice=NOTICE, notes=notes)
 
     return await desk_of(request).ask(work)

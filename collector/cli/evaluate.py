@@ -12,6 +12,7 @@ import click
 from collector.cli.hours import FILE_OPTIONS, hours_options, source_of
 from collector.cli.options import Moment, emit, opened, output_option, period_options, with_settings
 from collector.errors import UsageError
+from collector.extras import need
 from collector.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _INDICATIVE = "Indicative measurements: not for testing against limit values."
 _STORE_OPTIONS = ("station", "models", "as_of")
-_FILE_ONLY = ("quantity", "measured_in", "limit_value", "record", "correct_lag", "leave_out")
+_FILE_ONLY = ("quantity", "measured_in", "limit_value", "record", "correct_lag", "leave_out", "html", "pictures")
 
 
 @click.command()
@@ -40,6 +41,8 @@ _FILE_ONLY = ("quantity", "measured_in", "limit_value", "record", "correct_lag",
     help="Judge on one that the models have never seen, each in turn.",
 )
 @click.option("--record", type=click.Path(path_type=Path), metavar="FILE", help="Write the chosen calibration there.")
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write a report with pictures there.")
+@click.option("--pictures", type=click.Path(path_type=Path), metavar="DIR", help="Write the pictures there.")
 @click.option("--station", metavar="ID", help="From the store: the station to compare with.")
 @click.option("--models", is_flag=True, help="From the store: compare all models on blocks of days left out.")
 @click.option("--as-of", type=Moment(), help="From the store: with the calibrations that were known at that moment.")
@@ -58,6 +61,7 @@ def evaluate(settings: Settings, after: int, until: int, what: tuple[str, ...], 
     \b
     citimeasure calibrate evaluate hours.csv --time time --zone UTC+1 --reference pm25_ref_ugm3 --raw pm25_raw \\
         --with humidity=rh --with temperature=temp --unit sensor
+    citimeasure calibrate evaluate hours.csv --time time --reference ref --raw pm25 --html report.html --pictures drawn
     citimeasure calibrate evaluate hours.csv --time time --reference ref --raw pm25 --unit sensor --leave-out unit
     citimeasure calibrate evaluate kit-7hx3m9ab pm25 --station nl10636 --from 2026-02-01
     """
@@ -114,18 +118,36 @@ def _from_file(path: str, period: tuple[int, int], how: dict[str, Any]) -> None:
     if how["leave_out"]:
         _elsewhere(source, period, aim, notes, how)
         return
+    _ready_to_draw(how["html"], how["pictures"])
     found = evaluating.evaluate(source, source.read(*period), aim, correct_lag=how["correct_lag"])
     if how["record"]:
         _write_records(how["record"], found)
+    if how["html"] or how["pictures"]:
+        from collector.pictures.report import write_report
+
+        title = f"How good are these sensors? {source.path.name}"
+        written = write_report(found, title, notes, how["html"], how["pictures"])
+        notes = [*notes, f"{len(written)} files are written, {written[-1]} the last of them."]
     rows = [_as_printed(row, how["output"]) for row in found.rows()]
     emit(rows, how["output"], notes=[*notes, *found.notes, *_legend(found), _INDICATIVE])
+
+
+def _ready_to_draw(html: Path | None, pictures: Path | None) -> None:
+    """What can be wrong about names and packages, before the work begins."""
+    if html is None and pictures is None:
+        return
+    need("A picture", "matplotlib", "pictures")
+    from collector.pictures.report import check_page
+
+    if html is not None:
+        check_page(html)
 
 
 def _elsewhere(source: Source, period: tuple[int, int], aim: Aim, notes: list[str], how: dict[str, Any]) -> None:
     from collector import evaluating
 
     by = how["leave_out"]
-    _refuse_options(f"--leave-out {by}", how, ("record", "correct_lag"))
+    _refuse_options(f"--leave-out {by}", how, ("record", "correct_lag", "html", "pictures"))
     table = source.read(*period)
     rows = evaluating.evaluate_elsewhere(source, table, aim, by)
     said = (

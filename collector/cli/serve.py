@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 
 import click
 
 from collector.cli.options import need_folder, with_settings
-from collector.errors import SettingError
+from collector.extras import need
 from collector.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,8 +30,7 @@ def serve(settings: Settings) -> None:
     from collector import logs
 
     for package in ("fastapi", "uvicorn", "fastapi_offline"):
-        if importlib.util.find_spec(package) is None:
-            raise SettingError(f"The API needs the Python package {package}.", "pip install 'citimeasure[api]'")
+        need("The API", package, "api")
     from collector.api.server import serve as run
 
     logs.use(settings.log_format)

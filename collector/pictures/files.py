@@ -20,6 +20,7 @@ from collector.pictures.style import styled
 ENDINGS = (".png", ".svg")
 # Without these, matplotlib writes the date and where it comes from.
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")  # what no XML may hold, should a name hold it
 
 
 @styled
@@ -32,7 +33,8 @@ def as_svg(figure: Figure, title: str, alt: str) -> str:
     words = f'<title id="title">{escape(title)}</title>\n <desc id="words">{escape(alt)}</desc>\n'
     opened = text.index(">", start) + 1
     head = text[start : opened - 1] + ' role="img" aria-labelledby="title words">'
-    return re.sub(r"[ \t]+\n", "\n", f"{head}\n {words}{text[opened:]}")
+    text = re.sub(r"[ \t]+\n", "\n", f"{head}\n {words}{text[opened:]}")
+    return _NO_XML.sub("\ufffd", text)
 
 
 @styled

@@ -59,7 +59,7 @@ class Pairs:
 @styled
 def draw(panels: Sequence[Pairs], view: View) -> Figure:
     """The picture: a panel for each set of pairs, all with the same scale."""
-    figure = Figure(figsize=(min(WIDTH, 4.3 * len(panels) + 0.8), 5.0))
+    figure = Figure(figsize=(min(WIDTH, 4.3 * len(panels) + 0.8), 5.0 if len(panels) == 1 else 4.4))
     all_axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     low, high = _reach(panels)
     for axes, pairs in zip(all_axes, panels, strict=True):

@@ -64,6 +64,7 @@ STYLE = {
     "lines.solid_capstyle": "round",
     "savefig.dpi": 150,
     "svg.fonttype": "none",  # text stays text: it can be searched, read aloud and copied
+    "text.parse_math": False,  # a name with a $ in it is a name
     "svg.hashsalt": "citimeasure",  # names inside of a file do not change from one run to the next
 }
 # From years down to seconds: what stands at a tick, at a tick that begins something longer, and at the end of the axis.
@@ -86,7 +87,7 @@ class View:
     quantity: str
     every: str  # see collector.series.Every
     zone: str  # of its clock
-    unit: str = ""
+    unit: str | None = None  # None: that of the glossary
     title: str = ""
     notes: tuple[str, ...] = ()
 
@@ -94,7 +95,7 @@ class View:
     def in_unit(self) -> str:
         """The unit as people write it; empty where there is none."""
         known = QUANTITIES.get(self.quantity)
-        return unit_words(self.unit or (known.unit if known else ""))
+        return unit_words((known.unit if known else "") if self.unit is None else self.unit)
 
     @property
     def axis(self) -> str:
