@@ -68,7 +68,7 @@ def ask(store: Store, registry: Registry, question: Question) -> Answer:
         rows = list(hour_rows(question, hours))
         over = _each_hour(grid)
     else:
-        zone = question.zone or _zone(registry, question.source)
+        zone = question.zone or civil_zone(registry, question.source)
         over = _windows(every, question, period, zone)
         hours = _hours(store, registry, question, _grid(over))
         rows = list(longer_rows(question, longer(hours, question.quantity, over, least=question.least)))
@@ -135,7 +135,7 @@ def _grid(over: Windows) -> NDArray[np.int64]:
     return hour_grid(first - _BEFORE, int(over.end[-1]), phase(over.zone, first))
 
 
-def _zone(registry: Registry, source: str) -> str:
+def civil_zone(registry: Registry, source: str) -> str:
     """The zone of a kit's newest place; of a station that of the kits, if they share one."""
     if not source.startswith("station:"):
         mine = [one.zone for one in registry.deployments(source)]

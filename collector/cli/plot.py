@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 INDICATIVE = "Indicative measurements: not for testing against limit values."
 MOST_SERIES = 6
+DAYS = ("day", "max8h", "lday", "leve", "lnight", "lden")  # what there is one of each day
 
 
 def picture_options(function: F) -> F:
@@ -127,6 +129,85 @@ def scatter(
     _show(out, [answered.pairs_of(x, y)], view, (kind.draw, kind.alt, terminal.scatter))
 
 
+@plot.command()
+@picture_options
+@click.argument("name", metavar="SOURCE", shell_complete=sources)
+@click.argument("quantity", shell_complete=quantities)
+@click.option("--every", type=click.Choice(DAYS), default="day", show_default=True, help="What of each day.")
+@question_options("kind", "zone", "least", "as_of")
+def calendar(
+    settings: Settings, after: int, until: int, name: str, quantity: str, out: Path | None, **how: Any
+) -> None:
+    """Draw a value for each day, as a calendar of up to two years.
+
+    \b
+    citimeasure plot calendar kit-7hx3m9ab pm25 --from 2026-01-01 --to 2027-01-01 --out year.svg
+    citimeasure plot calendar kit-7hx3m9ab laeq --every lnight --last 60d
+    """
+    _ready(out)
+    from collector.pictures import answered, terminal
+    from collector.pictures import calendar as kind
+
+    answers = _ask(settings, [(name, quantity)], (after, until), how)
+    data = answered.days_of(name, answers[name].rows)
+    view = _with_intervals(_view(quantity, name, answers, how), answers[name])
+    _show(out, data, view, (kind.draw, kind.alt, terminal.calendar))
+
+
+@plot.command()
+@picture_options
+@click.argument("name", metavar="SOURCE", shell_complete=sources)
+@click.argument("quantity", shell_complete=quantities)
+@question_options("kind", "zone", "least", "as_of")
+def week(settings: Settings, after: int, until: int, name: str, quantity: str, out: Path | None, **how: Any) -> None:
+    """Draw the mean of each hour of each weekday, on the clock of the place.
+
+    \b
+    citimeasure plot week kit-7hx3m9ab laeq --last 90d --out week.svg
+    """
+    _ready(out)
+    from collector.answers import civil_zone
+    from collector.pictures import answered, terminal
+    from collector.pictures import week as kind
+
+    how["every"] = "hour"
+    answers = _ask(settings, [(name, quantity)], (after, until), how)
+    if how["zone"] is None:
+        with opened(settings) as (_, registry):
+            how["zone"] = civil_zone(registry, name)
+    data = kind.Week.of(answered.line_of(name, answers[name].rows), how["zone"])
+    view = _with_intervals(_view(quantity, name, answers, how), answers[name])
+    _show(out, data, view, (kind.draw, kind.alt, terminal.week))
+
+
+@plot.command("map")
+@picture_options
+@click.argument("name", metavar="GROUP", shell_complete=sources)
+@click.argument("quantity", shell_complete=quantities)
+@question_options("kind", "least", "as_of")
+def map_(settings: Settings, after: int, until: int, name: str, quantity: str, out: Path | None, **how: Any) -> None:
+    """Draw the mean of a period at the places of kits and stations.
+
+    GROUP is project:ID, within:FILE (an area in GeoJSON) or around:LATITUDE,LONGITUDE,RADIUS. Kits stand in the middle
+    of the cell of the grid that their host chose; kits whose hosts do not allow a map are left out. No tiles are
+    fetched: nobody learns at which street one looks.
+
+    \b
+    citimeasure plot map project:sunny-street pm25 --last 30d --out street.svg
+    citimeasure plot map around:52.0907,5.1214,2km laeq --last 7d
+    """
+    _ready(out)
+    from collector.columns import Question
+    from collector.pictures import answered, places, terminal
+    from collector.pictures.style import View
+
+    question = Question(name, quantity, after, until, how["kind"] or "any", as_of=how["as_of"], least=how["least"])
+    with opened(settings) as (store, registry):
+        spots, notes = answered.spots_of(store, registry, question)
+    view = View(quantity, "hour", "UTC", title=_title(quantity, name, how), notes=(*notes, INDICATIVE))
+    _show(out, spots, view, (places.draw, places.alt, terminal.places))
+
+
 def _ready(out: Path | None) -> None:
     """Everything that can be wrong before anything was read."""
     from collector.extras import need
@@ -146,7 +227,7 @@ def _ask(
     from collector.answers import ask
     from collector.columns import Question
 
-    fields = {name: how[name] for name in ("every", "zone", "least", "beside", "as_of")}
+    fields = {name: how[name] for name in ("every", "zone", "least", "beside", "as_of") if name in how}
     answers = {}
     with opened(settings) as (store, registry):
         for source, quantity in asked:
@@ -162,11 +243,27 @@ def _view(quantity: str, whose: str, answers: dict[str, Answer], how: dict[str, 
     """What the picture is about, from what was asked and answered."""
     from collector.pictures.style import View
 
-    first = next(iter(answers.values()))
-    known = QUANTITIES.get(quantity)
-    title = how["title"] or f"{known.title if known else quantity}: {whose}"
+    zone = how["zone"] or next(iter(answers.values())).zone
     notes = dict.fromkeys(note for answer in answers.values() for note in answer.notes)
-    return View(quantity, how["every"], how["zone"] or first.zone, title=title, notes=(*notes, INDICATIVE))
+    return View(quantity, how["every"], zone, title=_title(quantity, whose, how), notes=(*notes, INDICATIVE))
+
+
+def _title(quantity: str, whose: str, how: dict[str, Any]) -> str:
+    known = QUANTITIES.get(quantity)
+    return how["title"] or f"{known.title if known else quantity}: {whose}"
+
+
+def _with_intervals(view: View, answer: Answer) -> View:
+    """A view whose small print says how wide 90 % intervals are, for pictures that have no room for them."""
+    from statistics import median
+
+    from collector.pictures.style import number
+
+    widths = [row["upper"] - row["lower"] for row in answer.rows if row.get("upper") is not None]
+    if not widths:
+        return view
+    said = f"90 % interval of a value: mostly ± {number(median(widths) / 2)} {view.in_unit}".rstrip() + "."
+    return replace(view, notes=(said, *view.notes))
 
 
 def _show(

@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 
 from calibration.metrics import Regression, regression
 from collector.pictures.style import (
+    AREAS,
     BLACK,
     BLUE,
     GREY,
-    MAP,
     WIDTH,
     Floats,
     View,
@@ -83,7 +83,7 @@ def draw(panels: Sequence[Pairs], view: View) -> Figure:
 def _draw_pairs(axes: Axes, pairs: Pairs) -> None:
     if len(pairs.x) > MOST_DOTS:
         cells = axes.hexbin(
-            pairs.x, pairs.y, gridsize=45, mincnt=1, bins="log", cmap=f"{MAP}_r", linewidths=0.1, gid="pairs"
+            pairs.x, pairs.y, gridsize=45, mincnt=1, bins="log", cmap=AREAS, linewidths=0.1, gid="pairs"
         )
         axes.figure.colorbar(cells, ax=axes, shrink=0.6, label="pairs in a cell")
         return

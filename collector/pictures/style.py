@@ -16,7 +16,7 @@ from textwrap import fill
 from typing import ParamSpec, TypeVar
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ Ints = NDArray[np.int64]
 
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 BLACK, GREY, PALE = "#000000", "#666666", "#EDEDED"
-MAP = "cividis"
+AREAS = colormaps["cividis_r"]  # darker is more, as on paper
 # Colour, dashes and marker of each series in turn: any two differ in print without colours, too.
 SERIES = (
     (BLUE, "-", "o"),
@@ -144,6 +144,13 @@ def day_words(t: float, zone: str) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
+def legible(colour: tuple[float, ...]) -> str:
+    """Black or white, whichever can be read on a colour of red, green and blue (relative luminance, WCAG 2.2)."""
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in colour[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return BLACK if luminance > 0.179 else "#FFFFFF"
+
+
 def plain(height: float = 4.2, width: float = WIDTH) -> tuple[Figure, Axes]:
     """A figure with one pair of axes, in inches."""
     figure = Figure(figsize=(width, height))
@@ -175,4 +182,5 @@ def frame(figure: Figure, view: View) -> None:
     title = fill(view.title, int(10 * figure.get_figwidth()))  # ten bold letters take about an inch
     figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
     if view.notes:
-        figure.supxlabel("  ".join(view.notes), fontsize=8, color=GREY, x=0.01, ha="left")
+        notes = fill("  ".join(view.notes), int(15 * figure.get_figwidth()))
+        figure.supxlabel(notes, fontsize=8, color=GREY, x=0.01, ha="left")

@@ -6,6 +6,8 @@ Series differ by their signs where there are no colours. Called by `citimeasure 
 
 from __future__ import annotations
 
+import calendar as months
+import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,11 +17,15 @@ import numpy as np
 import plotext
 
 from collector.moments import DAY
+from collector.pictures.calendar import Days
+from collector.pictures.places import ENOUGH, Spot, apart, flat
 from collector.pictures.scatter import Pairs, summary
 from collector.pictures.series import Line
-from collector.pictures.style import BLACK, SERIES, Floats, Ints, View, dates
+from collector.pictures.style import BLACK, SERIES, Floats, Ints, View, dates, number
+from collector.pictures.week import WEEKDAYS, Week
 
 _SIGNS = "braille", "*", "+", "x", "o", "#"
+SIGNS_OF_PLACES = string.ascii_uppercase + string.ascii_lowercase
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,55 @@ def scatter(panels: Sequence[Pairs], view: View, screen: Screen) -> str:
         words = [f"up: {pairs.y_name}   · equal", *summary(pairs, view).splitlines()]
         texts.append(_text(figure, screen, [*words, *view.notes]))
     return "\n".join(texts)
+
+
+def calendar(data: Days, view: View, screen: Screen) -> str:
+    """A value for each day, as months of numbers."""
+    values = data.by_day
+    lines = [f"{view.title} [{view.in_unit}]".center(screen.width).rstrip()]
+    for year, month in data.months:
+        lines += ["", f"{months.month_name[month]} {year}", "".join(f"{name[:2]:>6}" for name in WEEKDAYS)]
+        for week in months.Calendar().monthdatescalendar(year, month):
+            cells = [_cell(values.get(day)) if day.month == month else "" for day in week]
+            lines.append("".join(f"{cell:>6}" for cell in cells).rstrip())
+    said = f"each value is of one {view.length} ({view.zone}); -: no value"
+    return "\n".join([*lines, "", said, *view.notes])
+
+
+def week(data: Week, view: View, screen: Screen) -> str:
+    """The mean of each hour of each weekday, as numbers."""
+    hours = "".join(f"{n:>4}" for n in range(1, 25))
+    lines = [f"{view.title} [{view.in_unit}]".center(screen.width).rstrip(), f"   {hours}"]
+    for name, row in zip(WEEKDAYS, data.means(view.quantity), strict=True):
+        cells = [None if np.isnan(x) else x for x in row.tolist()]
+        lines.append(f"{name[:2]:<3}" + "".join(f"{_cell(x, 3):>4}" for x in cells))
+    return "\n".join(
+        [*lines, f"hour of the day, named by its end ({view.zone}); -: fewer than three values", *view.notes]
+    )
+
+
+def _cell(value: float | None, letters: int = 5) -> str:
+    if value is None:
+        return "-"
+    text = f"{value:.1f}"
+    return text if len(text) <= letters else f"{value:.0f}"
+
+
+def places(spots: Sequence[Spot], view: View, screen: Screen) -> str:
+    """Kits and stations as letters where they are, and their values in a list below."""
+    figure = _figure(view, screen)
+    x, y = apart(*flat(spots))
+    signs = [SIGNS_OF_PLACES[n % len(SIGNS_OF_PLACES)] for n in range(len(spots))]
+    for sign, across, up in zip(signs, x.tolist(), y.tolist(), strict=True):
+        figure.draw(_signal(figure, np.array([across]), np.array([up]), sign, BLACK))
+    figure.label("metres to the east; north is up", "x")
+    rows = [
+        f"{sign} {one.name}{', station' if one.official else ''}: {number(one.value)}"
+        + (f" ± {number(one.half)}" if one.half is not None else "")
+        + ("" if one.coverage >= ENOUGH else f", measured for {100 * one.coverage:.0f} % of the period")
+        for sign, one in zip(signs, spots, strict=True)
+    ]
+    return _text(figure, screen, [*rows, *view.notes])
 
 
 def _figure(view: View, screen: Screen) -> Any:

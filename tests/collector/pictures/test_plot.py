@@ -10,8 +10,10 @@ import pytest
 from collector.cli import cli
 from collector.errors import NothingFound, SettingError, UsageError
 from collector.export import files as whole
+from collector.moments import HOUR
 from collector.registry import Registry
 from collector.settings import Settings
+from collector.store.base import Row
 from collector.store.sqlite import SqliteStore
 from tests.collector.export import city
 from tests.collector.pictures.reading import Svg, png
@@ -100,3 +102,66 @@ def test_a_full_disk_leaves_the_old_picture_and_nothing_half_written(folder, tmp
     with pytest.raises(SettingError, match="No space left"):
         plot(folder, "series", "kit-one", "pm25", "--out", tmp_path / "a.svg")
     assert [one.name for one in tmp_path.iterdir()] == ["a.svg"] and (tmp_path / "a.svg").read_text() == "old"
+
+
+def test_a_calendar_of_nights_and_a_week_become_pictures(folder, tmp_path, capsys):
+    plot(folder, "calendar", "kit-one", "laeq", "--every", "lnight", "--out", tmp_path / "a.svg")
+    found = Svg((tmp_path / "a.svg").read_text())
+    assert len(found.named("day ")) > 15 and "by the night, 23 to 07 h (Europe/Amsterdam)" in found.about
+    plot(folder, "week", "kit-one", "pm25", "--out", tmp_path / "b.svg")
+    about = Svg((tmp_path / "b.svg").read_text()).about
+    assert "(Europe/Amsterdam)" in about and "90 % interval of a value: mostly ±" in about
+    plot(folder, "week", "kit-one", "laeq")
+    assert "fewer than three values" in capsys.readouterr().out
+
+
+def test_a_map_shows_places_on_the_grid_and_stations_beside(folder, tmp_path):
+    plot(folder, "map", "around:52.09,5.12,5km", "pm25", "--out", tmp_path / "a.svg")
+    text = (tmp_path / "a.svg").read_text()
+    found = Svg(text)
+    assert found.named("place ") == ["place Kardinaal de Jongweg", "place kit-one", "place kit-two"]
+    assert "52.0907" not in text and "5.1214" not in text
+    assert "Mean from 20 January 2026" in found.about
+
+
+def test_a_map_leaves_out_whose_hosts_do_not_allow_it(tmp_path, capsys):
+    store = SqliteStore(tmp_path / "data")
+    with Registry(Settings(folder=tmp_path / "data").registry_url) as registry:
+        host = registry.people.add("A Host", "a@example.org")
+        registry.add_project("street", "A street")
+        for kit, owner, grid in (("kit-open", None, "1km"), ("kit-shut", host.id, "1km"), ("kit-gone", None, "none")):
+            registry.add_device("kit-1", kit, simulated=kit == "kit-open")
+            registry.start_deployment(
+                kit, city.BEGIN, latitude=52.0907, longitude=5.1214, grid=grid, host=owner, project="street"
+            )
+            store.write([Row(kit, "laeq", city.BEGIN + n * HOUR, HOUR, 50.0 + n, 1, 0) for n in range(1, 9)])
+
+        def drawn():
+            plot(tmp_path / "data", "map", "project:street", "laeq")
+            return capsys.readouterr().out
+
+        before = drawn()
+        registry.people.decide(host.id, "map", True)
+        after = drawn()
+    store.close()
+    assert "A kit-open: 55.1" in before and "kit-shut" not in before
+    assert "SIMULATED: 1 of the kits" in before
+    assert "Left out, as their hosts do not allow it: 1." in before
+    assert "Left out, without a public place: 1." in before
+    assert "kit-shut: 55.1" in after and "do not allow it" not in after
+
+
+@pytest.mark.parametrize(
+    ("args", "error", "words"),
+    [
+        (("map", "kit-one", "pm25"), UsageError, "a map wants a group"),
+        (("map", "around:10.0,5.12,1km", "pm25"), NothingFound, "no kit in around"),
+        (("map", "around:52.09,5.12,5km", "co2"), NothingFound, "no values of co2 that can be on a map"),
+        (("calendar", "kit-one", "pm25", "--every", "lnight"), UsageError, "made of sound levels"),
+        (("week", "kit-one", "la90"), UsageError, "percentiles do not average"),
+    ],
+)
+def test_what_has_no_map_calendar_or_week_is_said(folder, args, error, words):
+    with pytest.raises(error, match=words) as caught:
+        plot(folder, *args)
+    assert caught.value.hint
