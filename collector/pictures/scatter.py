@@ -72,8 +72,11 @@ def draw(panels: Sequence[Pairs], view: View) -> Figure:
         axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
         unit = f" [{view.in_unit}]" if view.in_unit else ""
         axes.set(xlabel=f"{pairs.x_name}: {view.quantity}{unit}", ylabel=f"{pairs.y_name}{unit}")
+        # On the side of the line that has fewer pairs.
+        (across, up), side = ((0.97, 0.03), "right") if pairs.line.mbe > 0 else ((0.03, 0.97), "left")
         axes.text(
-            0.03, 0.97, summary(pairs, view), transform=axes.transAxes, va="top", fontsize=8.5, linespacing=1.35,
+            across, up, summary(pairs, view), transform=axes.transAxes, ha=side, va="bottom" if up < 0.5 else "top",
+            fontsize=8.5, linespacing=1.35,
             bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 2},
         )  # fmt: skip
     frame(figure, view)
