@@ -30,6 +30,8 @@ from collector.pictures.style import (
 
 PARTS = 12
 LEAST = 5  # dots of a part
+MOST_SHAPES = 1000  # dots that are shapes of their own in an SVG; more of them are an image in it
+_MOST = 0.99  # of the hours
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,13 @@ def draw(data: Residuals, view: View) -> Figure:
         axes.set_xlabel(name)
     _cloud(panels[-1], days(data.t), data.residual)
     time_axis(panels[-1], view)
+    reach = _reach(data.residual)
+    beyond = int((np.abs(data.residual) > reach).sum())
+    if beyond:
+        said = f"{beyond} hour{'s lie' if beyond > 1 else ' lies'} beyond the frame, up to"
+        panels[-1].set_title(f"{said} {number(_largest(data.residual))} {view.in_unit}".rstrip(), fontsize=8)
     for axes in panels:
+        axes.set_ylim(-reach, reach)
         axes.axhline(0, color=BLACK, linewidth=1, linestyle="--")
         axes.set_ylabel(f"error [{view.in_unit}]" if view.in_unit else "error")
     panels[0].legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, ncols=2)
@@ -60,10 +68,20 @@ def draw(data: Residuals, view: View) -> Figure:
     return figure
 
 
+def _reach(residual: Floats) -> float:
+    """What the frame holds: all but a few hours that would press the others flat."""
+    size = np.abs(residual[np.isfinite(residual)])
+    return float(min(1.05 * size.max(), 2 * np.quantile(size, _MOST))) or 1.0
+
+
+def _largest(residual: Floats) -> float:
+    return float(residual[np.nanargmax(np.abs(residual))])
+
+
 def _cloud(axes: Axes, x: Floats, y: Floats) -> None:
     axes.plot(
         x, y, "o", color=BLUE, markersize=2.5, alpha=0.4, markeredgewidth=0, linestyle="none", label="an hour",
-        rasterized=len(x) > 3000,
+        rasterized=len(x) > MOST_SHAPES,
     )  # fmt: skip
     axes.plot(*middles(x, y), "s-", color=VERMILLION, markersize=4, label="median of a twelfth of the hours")
 
@@ -84,4 +102,5 @@ def alt(data: Residuals, view: View) -> str:
         if len(y) > 1:
             ends = f"{number(float(y[0]))} at its low end to {number(float(y[-1]))} at its high end"
             said.append(f"Along {name} the median error goes from {ends}, at most {number(float(np.abs(y).max()))}.")
+    said.append(f"The largest error is {number(_largest(data.residual))}.")
     return " ".join([*said, f"In {view.in_unit}." if view.in_unit else "", *view.notes]).replace("  ", " ")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from calibration.metrics import Regression, regression
@@ -59,16 +61,18 @@ class Pairs:
 @styled
 def draw(panels: Sequence[Pairs], view: View) -> Figure:
     """The picture: a panel for each set of pairs, all with the same scale."""
-    figure = Figure(figsize=(min(WIDTH, 4.3 * len(panels) + 0.8), 5.0 if len(panels) == 1 else 4.4))
+    figure = Figure(figsize=(min(WIDTH, 4.3 * len(panels) + 0.8), 5.0 if len(panels) == 1 else 4.6))
     all_axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     low, high = _reach(panels)
+    cells: list[PolyCollection] = []
     for axes, pairs in zip(all_axes, panels, strict=True):
         axes.plot([low, high], [low, high], color=BLACK, linewidth=1, linestyle="--", gid="identity")
         axes.annotate(
             "equal", (high, high), xytext=(-4, -4), textcoords="offset points", ha="right", va="top", rotation=45,
             rotation_mode="anchor", fontsize=8, color=GREY,
         )  # fmt: skip
-        _draw_pairs(axes, pairs)
+        if (drawn := _draw_pairs(axes, pairs, (low, high))) is not None:
+            cells.append(drawn)
         axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
         unit = f" [{view.in_unit}]" if view.in_unit else ""
         axes.set(xlabel=f"{pairs.x_name}: {view.quantity}{unit}", ylabel=f"{pairs.y_name}{unit}")
@@ -79,22 +83,36 @@ def draw(panels: Sequence[Pairs], view: View) -> Figure:
             fontsize=8.5, linespacing=1.35,
             bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 2},
         )  # fmt: skip
+    if cells:
+        _count_colours(figure, cells)
     frame(figure, view)
     return figure
 
 
-def _draw_pairs(axes: Axes, pairs: Pairs) -> None:
+def _draw_pairs(axes: Axes, pairs: Pairs, reach: tuple[float, float]) -> PolyCollection | None:
+    """Dots, or cells if the pairs are many; returns the cells."""
     if len(pairs.x) > MOST_DOTS:
-        cells = axes.hexbin(
-            pairs.x, pairs.y, gridsize=45, mincnt=1, bins="log", cmap=AREAS, linewidths=0.1, gid="pairs"
+        return axes.hexbin(
+            pairs.x, pairs.y, gridsize=45, mincnt=1, cmap=AREAS, linewidths=0.1, extent=(*reach, *reach), gid="pairs"
         )
-        axes.figure.colorbar(cells, ax=axes, shrink=0.6, label="pairs in a cell")
-        return
     if (bars := pairs.bars) is not None:
         axes.vlines(pairs.x, *bars, color=BLUE, alpha=0.35, linewidth=1, gid="intervals")
     axes.plot(
         pairs.x, pairs.y, "o", color=BLUE, markersize=3.5, alpha=0.55, markeredgewidth=0, linestyle="none", gid="pairs"
     )
+    return None
+
+
+def _count_colours(figure: Figure, cells: Sequence[PolyCollection]) -> None:
+    """One scale of colours for the cells of all panels."""
+    most = max(float(one.get_array().max()) for one in cells)  # type: ignore[union-attr]
+    scale = LogNorm(1, max(2.0, most))
+    for one in cells:
+        one.set_norm(scale)
+    bar = figure.colorbar(
+        cells[0], ax=figure.axes, location="bottom", shrink=0.5, aspect=35, label="pairs in a cell", format="%d"
+    )
+    bar.minorticks_off()
 
 
 def _reach(panels: Sequence[Pairs]) -> tuple[float, float]:
@@ -111,6 +129,8 @@ def summary(pairs: Pairs, view: View) -> str:
     unit = f" {view.in_unit}".rstrip()
     rows = [f"{found.n} pairs, each of one {view.length}", f"rmse {number(found.rmse)}{unit}"]
     rows.append(f"bias {'+' if found.mbe > 0 else ''}{number(found.mbe)}{unit}")
+    if pairs.lower is not None and pairs.upper is not None and pairs.bars is None:
+        rows.append(f"90 % interval mostly ± {number(float(np.median(pairs.upper - pairs.lower)) / 2)}{unit}")
     if np.isfinite(found.r2):
         sign = "+" if found.intercept >= 0 else "−"
         rows.append(f"r² {found.r2:.2f}, y = {number(found.slope)} x {sign} {number(abs(found.intercept))}")

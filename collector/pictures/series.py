@@ -31,6 +31,7 @@ from collector.pictures.style import (
 )
 
 PARTS_OF_A_DAY = ("lday", "leve", "lnight")  # between their windows lies time that nobody asked for
+_BAND = 1.5  # of the highest value: what of a band lies higher is cut off
 _FROM_ZERO = ("µg/m³", "mg/m³", "ppm", "%")
 
 
@@ -89,6 +90,9 @@ def draw_lines(axes: Axes, lines: Sequence[Line], view: View) -> None:
     lowest = min((float(np.nanmin(line.value)) for line in lines if len(line.known)), default=0.0)
     if view.in_unit in _FROM_ZERO and lowest >= 0:
         axes.set_ylim(bottom=0)
+    highest = max((float(line.known.max()) for line in lines if len(line.known)), default=0.0)
+    if highest > 0:  # a band that is wider than the values are high would make them flat
+        axes.set_ylim(top=min(axes.get_ylim()[1], _BAND * highest))
 
 
 def steps(line: Line, value: Floats) -> tuple[Ints, Floats]:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from textwrap import fill
 from typing import ParamSpec, TypeVar
+from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 from matplotlib import colormaps, rc_context
@@ -71,7 +72,7 @@ STYLE = {
 _DATES = {
     "formats": ["%Y", "%b", "%-d %b", "%H:%M", "%H:%M", "%H:%M:%S"],
     "zero_formats": ["", "%Y", "%-d %b", "%-d %b", "%H:%M", "%H:%M"],
-    "offset_formats": ["", "", "%Y", "%Y", "%-d %B %Y", "%-d %B %Y"],
+    "offset_formats": ["", "%Y", "%Y", "%-d %B %Y", "%-d %B %Y", "%-d %B %Y"],
 }
 _UNITS = {"ug/m3": "µg/m³", "mg/m3": "mg/m³", "Cel": "°C"}
 _LENGTHS = {"minute": "interval", "max8h": "day", "lday": "day's 07 to 19 h", "leve": "evening, 19 to 23 h"} | {
@@ -109,11 +110,15 @@ class View:
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
-    """Lets a function draw or save in our style, whatever the settings of matplotlib around it."""
+    """Lets a function draw or save in our style, whatever the settings of matplotlib around it.
+
+    A letter that the font has not is a box in a PNG and itself in an SVG; nobody needs to be warned of that.
+    """
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        with rc_context(STYLE):  # type: ignore[arg-type]
+        with rc_context(STYLE), catch_warnings():  # type: ignore[arg-type]
+            filterwarnings("ignore", r"Glyph \d+ .*missing from font", UserWarning)
             return function(*args, **kwargs)
 
     return call

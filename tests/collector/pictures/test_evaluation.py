@@ -188,3 +188,15 @@ def test_a_full_disk_leaves_no_half_report(hours, tmp_path, monkeypatch):
     with pytest.raises(SettingError, match="No space left"):
         evaluate(hours, "--unit", "sensor", "--html", tmp_path / "report.html")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_few_wild_hours_do_not_press_the_others_flat():
+    residual = np.sin(np.arange(2000.0))
+    residual[700] = 80.0
+    data = Residuals(np.arange(2000) * 3600, residual, {"humidity [%]": np.linspace(20, 90, 2000)})
+    view = View("pm25", "hour", "UTC")
+    texts = [as_svg(residuals.draw(data, view), "", residuals.alt(data, view)) for _ in range(2)]
+    assert texts[0] == texts[1] and len(texts[0]) < 300_000, "many dots are an image"
+    svg = Svg(texts[0])
+    assert "1 hour lies beyond the frame, up to 80.0 µg/m³" in svg.words and "The largest error is 80.0." in svg.about
+    assert residuals.draw(data, view).axes[0].get_ylim()[1] < 3

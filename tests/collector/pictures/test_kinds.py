@@ -85,7 +85,8 @@ def test_a_scatter_has_the_line_of_equality_and_what_is_between_the_two(n):
     assert {"identity", "pairs"} <= set(found.names)
     assert ("intervals" in found.names) == (n <= scatter.MOST_BARS)
     assert "The Square: pm25 [µg/m³]" in found.words and "kit-one [µg/m³]" in found.words
-    assert "bias +1.00 µg/m³; r² 1.00, y = 1.00 x + 1.00" in found.about
+    assert "bias +1.00 µg/m³; " in found.about and "r² 1.00, y = 1.00 x + 1.00" in found.about
+    assert ("90 % interval mostly ± 2.00 µg/m³" in found.about) != ("intervals" in found.names)
 
 
 def test_pairs_are_of_the_same_intervals():
@@ -138,3 +139,25 @@ def test_a_scatter_on_the_terminal_says_what_the_one_on_paper_says():
     pairs = Pairs("The Square", "kit-one", x, x + 1)
     text = terminal.scatter([pairs], VIEW, terminal.Screen())
     assert all(row in text for row in scatter.summary(pairs, VIEW).splitlines())
+
+
+def test_panels_of_many_pairs_have_one_scale_of_colours():
+    x = np.tile(np.linspace(1, 40, 50), 40)
+    found = drawn(scatter, [Pairs("reference", "raw", x, 1.5 * x), Pairs("reference", "corrected", x, x, x - 1, x + 1)])
+    assert found.words.count("pairs in a cell") == 1
+    assert "raw [µg/m³]" in found.words and "corrected [µg/m³]" in found.words
+    assert "90 % interval mostly ± 1.00 µg/m³" in found.about
+    assert not any("$" in word for word in found.words)
+
+
+def test_a_very_wide_band_does_not_press_the_values_flat():
+    wide = line()
+    wide.upper[5] = 500.0
+    figure = series.draw([wide], VIEW)
+    assert figure.axes[0].get_ylim()[1] < 30
+
+
+@pytest.mark.parametrize("name", ["a $x_1$ b$", "<b> & 'c'", "kit\x07\x00", "köln–東京"])
+def test_any_name_can_stand_in_a_picture(name):
+    found = drawn(series, [line(name), line("b")], View("pm25", "hour", "UTC", title=name))
+    assert found.title == found.title.strip("\x00\x07") and f"{found.title}, with its 90 % interval" in found.words
