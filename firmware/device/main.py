@@ -39,9 +39,10 @@ def _note(error):
 
 _watchdog = machine.WDT(timeout=120_000) if _read().get("phase") in ("trial", "probation") else None
 try:
-    from kit.start import run
+    while True:
+        from kit.start import run
 
-    run(_watchdog)
+        run(_watchdog)  # returns if it is to be imported again, from elsewhere
 except Exception as _error:  # noqa: BLE001 - whatever it was: readings are on flash, and a kit that stands still helps nobody
     micropython.kbd_intr(3)
     sys.print_exception(_error)

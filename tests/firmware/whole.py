@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -19,7 +21,12 @@ STAYS = (
 )
 
 _RETAINED = """
-import asyncio, asyncio.core, asyncio.event, asyncio.funcs, asyncio.lock, asyncio.stream, gc, json, struct, sys
+import asyncio, asyncio.core, asyncio.event, asyncio.funcs, asyncio.lock, asyncio.stream, gc, json, struct, sys, vfs
+if sys.argv[1:]:
+    with open(sys.argv[1], "rb") as file:
+        rom = file.read()
+    vfs.mount(vfs.VfsRom(rom), "/rom")
+    sys.path.insert(0, "/rom")
 gc.collect()
 before = gc.mem_alloc()
 for name in sys.stdin.readline().split():
@@ -29,24 +36,35 @@ print(gc.mem_alloc() - before)
 """
 
 
-def retained() -> int:
-    """Bytes that the modules which always stay take once they are imported."""
-    return int(board.run(_RETAINED, heap="1m", feed=STAYS + "\n"))
+def retained(rom: bool = False) -> int:
+    """Bytes that the modules which always stay take once they are imported, from files or from `rom`."""
+    if not rom:
+        return int(board.run(_RETAINED, heap="1m", feed=STAYS + "\n"))
+    with tempfile.TemporaryDirectory() as folder:
+        tree, image = Path(folder, "tree"), Path(folder, "romfs.bin")
+        shutil.copytree(board.compiled() / "kit", tree / "kit")
+        command = [sys.executable, "-m", "mpremote", "romfs", "-o", str(image), "build", str(tree)]
+        subprocess.run(command, check=True, capture_output=True)
+        return int(board.run(_RETAINED, image, heap="1m", feed=STAYS + "\n"))
 
 
-def lives(kilobytes: int, hours: float, everything: bool) -> dict[str, object] | None:
+def lives(kilobytes: int, hours: float, everything: bool, rom: bool = False) -> dict[str, object] | None:
     """The last status of a kit with so much heap for itself after some hours, or None if its memory was too small.
 
     It has Wi-Fi, page, light, updates, announces itself to Home Assistant, listens with a microphone, and has the
     sensors of the first kit or `everything`; the broker is away from the second hour to the fourth, or as long as there
-    is time.
+    is time. With `rom` its MicroPython has a partition for ROM, as only one has that was built for it.
     """
     away = [min(2, hours / 3), min(4, hours / 2)]
     with tempfile.TemporaryDirectory() as folder:
         kit = kits.Kit(Path(folder), interval=60, microphone="ICS-43434", home_assistant=True)
 
+        partition = {"rom": {"blocks": 26, "cut": -1}} if rom else {}
+        if rom:
+            kit.move_into_slot()
+
         def run(seconds: int, heap: int) -> list[str]:
-            options = kit.options(seconds, crowd={"everything": everything, "away": away})
+            options = kit.options(seconds, crowd={"everything": everything, "away": away}, **partition)
             command = board.start_command("boot_kit", options, heap=str(heap))
             done = subprocess.run(command, capture_output=True, text=True, env=board.environment(), timeout=600)
             return done.stdout.splitlines()

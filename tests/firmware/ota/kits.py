@@ -82,6 +82,12 @@ class Kit:
         self.end = "power"
         self.statuses: list[dict[str, object]] = []
 
+    def move_into_slot(self) -> None:
+        """The application lies in a slot with a manifest, as `citimeasure flash` puts it there."""
+        (self.flash / "a").mkdir()
+        (self.flash / "kit").rename(self.flash / "a/kit")
+        (self.flash / "a/manifest.jsonl").write_text('{"version":"0.1.0"}\n')
+
     def options(self, seconds: int, **options: object) -> Path:
         """A file with what sim/boot_kit.py is to be told."""
         told = {"flash": str(self.flash), "shelf": str(self.shelf), "seconds": seconds, "cause": self.end, **options}

@@ -6,9 +6,10 @@ of the web server) are folders, `cause` is that of the reset, `seconds` of virtu
 is retained at the broker, `orders` come one with each reading, `collector` says whether there is one, `timeless` that
 no server tells the time, `dawdle` how many seconds the web server takes for a read, `later` how many after the first
 start it is; `crowd` is for its whole application: whether it has "everything", and hours in which the broker is "away";
-`speed` puts the kit on real sockets, that many times as fast, `ago` seconds ago. Prints a line of JSON: how it ended
-(power, reset, watchdog), and the bytes of heap that the simulation itself takes; every status that was published is a
-line of /statuses.
+`rom` gives the board a partition for ROM of so many "blocks", in whose writing the power is "cut" after so many (-1 is
+never); `speed` puts the kit on real sockets, that many times as fast, `ago` seconds ago. Prints a line of JSON: how it
+ended (power, reset, watchdog), and the bytes of heap that the simulation itself takes; every status that was published
+is a line of /statuses.
 """
 
 import asyncio
@@ -227,6 +228,9 @@ if "crowd" in run:
 else:
     sys.modules["kit.net.door"] = Elsewhere
 
+if "rom" in run:
+    import partition
+
 if "speed" in run:
     ticks = virtual.hurry(run["speed"])
 else:
@@ -312,6 +316,8 @@ vfs.umount("/")
 vfs.mount(Flash(run["flash"]), "/")
 vfs.mount(vfs.VfsPosix(run["shelf"]), "/host")
 os.chdir("/")
+if "rom" in run:
+    sys.modules["vfs"] = partition.Vfs("/romfs.bin", run["rom"]["blocks"], run["rom"]["cut"], Ended)
 sys.path[:] = ["", ".frozen"]
 gc.collect()
 simulation = gc.mem_alloc()

@@ -53,7 +53,7 @@ class Sender:
         while self._next <= virtual.now_ms():
             self._next += self.EVERY_MS
             if self.working and not self.unplugged:
-                self._out = (self._out + self._damaged(self.frame))[-512:]  # nobody reads more at once
+                self._out = (self._out + self._damaged(self.frame))[-256:]  # a UART holds no more
         out, self._out = self._out, b""
         return out
 

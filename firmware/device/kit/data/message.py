@@ -9,6 +9,7 @@ import json
 from kit.data.quantities import NAMES, text
 
 FIRMWARE = "0.1.0"
+_PIECE = const(96)  # bytes; a piece is a little longer
 
 
 class BadAck(Exception):
@@ -51,13 +52,36 @@ class Encoder:
         return memoryview(self._buffer)[: self._n + 2], done
 
 
-def pieces(about):
-    """An object as JSON, a piece [bytes] for each entry: a heap in use has rarely room for all in one place."""
-    found = []
-    for name, value in about.items():
-        found.append(('%s"%s":%s' % ("," if found else "{", name, json.dumps(value))).encode())
-    found.append(b"}")
+def pieces(value):
+    """An object as JSON, in pieces [bytes]: a heap that is in use has rarely room for all of it in one place."""
+    found = [b""]
+    _write(found, value)
     return found
+
+
+def _write(found, value):
+    if isinstance(value, dict):
+        mark = "{"
+        for name, inner in value.items():
+            _append(found, mark + json.dumps(name) + ":")
+            _write(found, inner)
+            mark = ","
+        _append(found, "}" if value else "{}")
+    elif isinstance(value, (list, tuple)):
+        mark = "["
+        for inner in value:
+            _append(found, mark)
+            _write(found, inner)
+            mark = ","
+        _append(found, "]" if value else "[]")
+    else:
+        _append(found, json.dumps(value))
+
+
+def _append(found, text):
+    if len(found[-1]) > _PIECE:
+        found.append(b"")
+    found[-1] += text.encode()
 
 
 def decode_ack(payload):
