@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import calibration
+from calibration.evaluation import Aim
 from calibration.metrics import regression
 from collector.errors import DataError, NothingFound
-from collector.evaluating import LIMIT_VALUES, said_our_way
-from collector.quantities import QUANTITIES
+from collector.evaluating import LIMIT_VALUES, Beside, Evaluated, evaluate_units, said_our_way
+from collector.quantities import QUANTITIES, Quantity
 from collector.registry import Registry
 from collector.series import CalibratedHours, calibrated, hour_grid, read_hours, sensor_hours
 from collector.store.base import Store
@@ -80,16 +81,30 @@ def hours_of(store: Store, place: CoLocation) -> tuple[NDArray[np.int64], dict[s
 def fit(store: Store, place: CoLocation, *, model: str = "auto", supersedes: str | None = None) -> calibration.Record:
     """Fits a record to a co-location; nothing is kept yet."""
     t, inputs, reference = hours_of(store, place)
-    quantity = QUANTITIES.get(place.quantity)
-    if quantity is None or quantity.averaging != "mean":
-        raise DataError(
-            f"{place.quantity} cannot be calibrated beside a station this way.", "This is for concentrations."
-        )
+    quantity = _concentration(place.quantity)
     with said_our_way():
         return calibration.fit(
             t, inputs, reference, quantity=place.quantity, unit=quantity.unit, model=model,
             limit_value=LIMIT_VALUES.get(place.quantity), lineage=lineage_of(place, inputs, supersedes),
         )  # fmt: skip
+
+
+def evaluate(store: Store, places: Sequence[CoLocation]) -> Evaluated:
+    """Kits with one quantity beside a station: models learn anew from the first part of the time, as from a file."""
+    quantity = _concentration(places[0].quantity)
+    units = {}
+    for place in places:
+        t, inputs, reference = hours_of(store, place)
+        units[place.device] = Beside(t, inputs, reference, lineage_of(place, inputs))
+    aim = Aim(quantity.name, quantity.unit, LIMIT_VALUES.get(quantity.name))
+    return evaluate_units(units, aim, plausible=(quantity.low, quantity.high))
+
+
+def _concentration(name: str) -> Quantity:
+    quantity = QUANTITIES.get(name)
+    if quantity is None or quantity.averaging != "mean":
+        raise DataError(f"{name} cannot be calibrated beside a station this way.", "This is for concentrations.")
+    return quantity
 
 
 def lineage_of(place: CoLocation, inputs: Iterable[str], supersedes: str | None = None) -> calibration.Lineage:

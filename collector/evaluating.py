@@ -2,7 +2,7 @@
 """Evaluating sensors from a plain CSV file, without any store: columns to rows of a table, and a record for each unit.
 
 Says in notes what was found out (quantity, unit, lag, hours left out), so that nothing is guessed in silence. Called by
-the `calibrate` commands for files; the way from a store is `collector.calibrating`.
+the `calibrate` commands for files; the way from a store is `collector.calibrating`, which shares `evaluate_units`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,8 +102,18 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Hours (n,) of one sensor beside its reference; `sensor` holds `raw` and what was measured with it."""
+
+    t: NDArray[np.int64]  # ends of the hours, s since 1970
+    sensor: Mapping[str, Floats]
+    reference: Floats
+    lineage: calibration.Lineage
+
+
+@dataclass(frozen=True)
 class Evaluated:
-    """All units of a file, and what was found out about the hours and labels of each."""
+    """All units of a file or a store, and what was found out about the hours and labels of each."""
 
     units: dict[str, Evaluation]
     quality: dict[str, Quality]
@@ -173,44 +183,52 @@ def _unit_in(column: str) -> str | None:
 
 
 def evaluate(source: Source, table: Table, aim: Aim, *, correct_lag: bool = False) -> Evaluated:
-    """Every unit of a table by itself; a unit that cannot be evaluated says why and does not stop the others.
+    """Every unit of a table by itself."""
+    units = {}
+    for unit, hours in table.by_unit().items():
+        sensor = {name: x for name, x in hours.columns.items() if name != REFERENCE}
+        lineage = calibration.Lineage(devices=(unit,) if unit else (), units=_units_of(source))
+        units[unit] = Beside(hours.time, sensor, hours.columns[REFERENCE], lineage)
+    found = evaluate_units(units, aim, plausible=_plausible(source, aim), correct_lag=correct_lag)
+    return replace(found, notes=(*table.notes, *found.notes))
+
+
+def evaluate_units(
+    units: Mapping[str, Beside], aim: Aim, *, plausible: tuple[float, float] | None = None, correct_lag: bool = False
+) -> Evaluated:
+    """Every unit by itself; a unit that cannot be evaluated says why and does not stop the others.
 
     Hours that fail quality control are kept out of the training, and counted in the record.
     """
-    notes = list(table.notes)
-    units: dict[str, Evaluation] = {}
+    found: dict[str, Evaluation] = {}
     qualities: dict[str, Quality] = {}
     timings: dict[str, Timing] = {}
     refused: dict[str, calibration.CalibrationError] = {}
-    for unit, hours in table.by_unit().items():
-        sensor = {name: x for name, x in hours.columns.items() if name != REFERENCE}
-        reference = hours.columns[REFERENCE]
+    notes: list[str] = []
+    for unit, hours in units.items():
         try:
-            quality = inspect(hours.time, sensor, reference, plausible=_plausible(source, aim))
-            inputs = {name: x for name, x in sensor.items() if name != SECOND}
+            quality = inspect(hours.t, hours.sensor, hours.reference, plausible=plausible)
             one = evaluate_unit(
-                hours.time,
-                inputs,
-                reference,
+                hours.t,
+                {name: x for name, x in hours.sensor.items() if name != SECOND},
+                hours.reference,
                 aim,
                 unit=unit,
                 left_out=quality.left_out,
                 correct_lag=correct_lag,
-                lineage=calibration.Lineage(
-                    devices=(unit,) if unit else (), units=_units_of(source), qc=quality.counts
-                ),
+                lineage=replace(hours.lineage, qc=quality.counts),
             )
             labels = timing(one.t, one.raw, one.reference)
-            units[unit], qualities[unit], timings[unit] = one, quality, labels
+            found[unit], qualities[unit], timings[unit] = one, quality, labels
             notes += _found_out(one, unit, quality, labels)
         except calibration.CalibrationError as error:
             refused[unit] = error
-    if not units:
+    if not found:
         unit, first = next(iter(refused.items()))
         with said_our_way():
             raise type(first)(f"{unit}: {first}" if unit else str(first), first.hint) from first
     why = {unit: str(error) for unit, error in refused.items()}
-    return Evaluated(units, qualities, timings, why, aim, tuple(notes))
+    return Evaluated(found, qualities, timings, why, aim, tuple(notes))
 
 
 def evaluate_elsewhere(source: Source, table: Table, aim: Aim, by: str) -> list[Row]:

@@ -17,11 +17,12 @@ from collector.settings import Settings
 
 if TYPE_CHECKING:
     from calibration.evaluation import Aim, Row
+    from collector.calibrating import CoLocation
     from collector.evaluating import Evaluated, Source
 
 _INDICATIVE = "Indicative measurements: not for testing against limit values."
 _STORE_OPTIONS = ("station", "models", "as_of")
-_FILE_ONLY = ("quantity", "measured_in", "limit_value", "record", "correct_lag", "leave_out", "html", "pictures")
+_FILE_ONLY = ("quantity", "measured_in", "limit_value", "record", "correct_lag", "leave_out")
 
 
 @click.command()
@@ -56,7 +57,8 @@ def evaluate(settings: Settings, after: int, until: int, what: tuple[str, ...], 
     within the training hours is marked.
 
     From the store, for DEVICE... QUANTITY beside a --station: as `query` gives the values. Choose a period that the
-    calibration was not fitted on. With --models, all models are fitted anew and compared on blocks of days left out.
+    calibration was not fitted on. With --html or --pictures, models learn anew from the first 60 % of the period, as
+    from a file. With --models, all models are fitted anew and compared on blocks of days left out.
 
     \b
     citimeasure calibrate evaluate hours.csv --time time --zone UTC+1 --reference pm25_ref_ugm3 --raw pm25_raw \\
@@ -64,6 +66,7 @@ def evaluate(settings: Settings, after: int, until: int, what: tuple[str, ...], 
     citimeasure calibrate evaluate hours.csv --time time --reference ref --raw pm25 --html report.html --pictures drawn
     citimeasure calibrate evaluate hours.csv --time time --reference ref --raw pm25 --unit sensor --leave-out unit
     citimeasure calibrate evaluate kit-7hx3m9ab pm25 --station nl10636 --from 2026-02-01
+    citimeasure calibrate evaluate kit-7hx3m9ab pm25 --station nl10636 --html report.html
     """
     if how["station"] is not None:
         _refuse_options("--station", how, (*FILE_OPTIONS, *_FILE_ONLY))
@@ -96,6 +99,11 @@ def _from_store(settings: Settings, period: tuple[int, int], what: tuple[str, ..
     if how["split"] != "blocked" and not how["models"]:
         raise UsageError("--split goes with --models.")
     *devices, quantity = what
+    if how["html"] or how["pictures"]:
+        _report_from_store(
+            settings, [calibrating.CoLocation(one, quantity, how["station"], *period) for one in devices], how
+        )
+        return
     rows: list[dict[str, Any]] = []
     with opened(settings) as (store, registry):
         for device in devices:
@@ -122,10 +130,29 @@ def _from_file(path: str, period: tuple[int, int], how: dict[str, Any]) -> None:
     found = evaluating.evaluate(source, source.read(*period), aim, correct_lag=how["correct_lag"])
     if how["record"]:
         _write_records(how["record"], found)
+    _show(found, f"How good are these sensors? {source.path.name}", notes, how)
+
+
+def _report_from_store(settings: Settings, places: list[CoLocation], how: dict[str, Any]) -> None:
+    """Models learn anew from the first part of the period, whatever calibration the kits have."""
+    from collector import calibrating
+
+    _refuse_options("a report", how, ("models", "as_of"))
+    _ready_to_draw(how["html"], how["pictures"])
+    with opened(settings) as (store, registry):
+        for place in places:
+            registry.device(place.device)
+        station = registry.station(how["station"])
+        found = calibrating.evaluate(store, places)
+    notes = [f"The reference is {station.name} ({station.id})."]
+    _show(found, f"How good are these kits? Beside {station.name}", notes, how)
+
+
+def _show(found: Evaluated, title: str, notes: list[str], how: dict[str, Any]) -> None:
+    """Prints all rows; before that writes the report and its pictures, where they are asked for."""
     if how["html"] or how["pictures"]:
         from collector.pictures.report import write_report
 
-        title = f"How good are these sensors? {source.path.name}"
         written = write_report(found, title, notes, how["html"], how["pictures"])
         notes = [*notes, f"{len(written)} files are written, {written[-1]} the last of them."]
     rows = [_as_printed(row, how["output"]) for row in found.rows()]

@@ -34,13 +34,13 @@ figure { margin: 1.5rem 0 } img { max-width: 100%; height: auto } figcaption, .s
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .75rem }
 @media print {
   body { margin: 0; font-size: 10.5pt; max-width: none } h2 { break-before: page }
-  figure, table, tr { break-inside: avoid } details > pre { display: none }
+  img { max-height: 11.5cm } figure, table, tr { break-inside: avoid } details > pre { display: none }
 }
 """
 _NEXT_TO_NOTHING = 0.95  # of the error without a sensor
 # Field of a row: its head, what it means.
 _COLUMNS = {
-    "cv_rmse": ("learned: error", "root mean square error on blocks of days left out of the training hours"),
+    "cv_rmse": ("in training", "root mean square error on blocks of days left out of the training hours"),
     "rmse": ("error", "root mean square error (rmse)"),
     "mae": ("mean size", "mean size of the error, without its sign"),
     "bias": ("bias", "mean error: above zero, the sensor reads too high"),

@@ -51,9 +51,8 @@ def series(lines: Sequence[Line], view: View, screen: Screen) -> str:
         for run in _runs(line):
             signal = _signal(figure, middle[run], line.value[run], sign, colour)
             figure.draw(signal.lines(True) if sign == "braille" else signal)
-        legend.append(
-            f"{'⠒' if sign == 'braille' else sign} {line.name}" + (" · 90 %" if line.lower is not None else "")
-        )
+        shown = "⠒" if sign == "braille" else sign
+        legend.append(f"{shown} {line.name}" + (" (·: its 90 % interval)" if line.lower is not None else ""))
     first, last = min(int(line.start[0]) for line in lines), max(int(line.end[-1]) for line in lines)
     _time_axis(figure, first, last, view)
     return _text(figure, screen, ["   ".join(legend), *view.notes])

@@ -12,7 +12,7 @@ import pytest
 
 from calibration.evaluation import Aim, evaluate_unit
 from collector.cli import cli
-from collector.errors import SettingError, UsageError
+from collector.errors import NothingFound, SettingError, UsageError
 from collector.export import files as whole
 from collector.pictures import residuals, target
 from collector.pictures.evaluation import pictures
@@ -21,7 +21,11 @@ from collector.pictures.page import verdict
 from collector.pictures.residuals import Residuals
 from collector.pictures.style import View
 from collector.pictures.target import Mark
+from collector.registry import Registry
+from collector.settings import Settings
+from collector.store.sqlite import SqliteStore
 from tests.calibration.simulated import simulate
+from tests.collector.export import city
 from tests.collector.pictures.reading import Svg, png
 from tests.collector.test_evaluate import COLUMNS, write
 
@@ -200,3 +204,21 @@ def test_a_few_wild_hours_do_not_press_the_others_flat():
     svg = Svg(texts[0])
     assert "1 hour lies beyond the frame, up to 80.0 µg/m³" in svg.words and "The largest error is 80.0." in svg.about
     assert residuals.draw(data, view).axes[0].get_ylim()[1] < 3
+
+
+def test_kits_in_the_store_get_the_same_report(tmp_path):
+    store = SqliteStore(tmp_path / "data")
+    with Registry(Settings(folder=tmp_path / "data").registry_url) as registry:
+        city.fill(store, registry)
+    store.close()
+    ask = ["calibrate", "evaluate", *city.KITS, "pm25", "--station", "nl10636", "--folder", str(tmp_path / "data")]
+    cli.main([*ask, "--html", str(tmp_path / "report.html")], standalone_mode=False)
+    page = Page((tmp_path / "report.html").read_text())
+    words = " ".join(page.words)
+    assert "Beside Kardinaal de Jongweg" in words and all(kit in words for kit in city.KITS)
+    assert len(page.pictures) == 2 * len(set(KINDS) - {"fortnight"})
+    with pytest.raises(UsageError, match="--models cannot be used with a report"):
+        cli.main([*ask, "--models", "--html", str(tmp_path / "b.html")], standalone_mode=False)
+    with pytest.raises(NothingFound, match="no station"):
+        cli.main([*ask[:6], "none", *ask[7:], "--html", str(tmp_path / "b.html")], standalone_mode=False)
+    assert not (tmp_path / "b.html").exists()
