@@ -25,6 +25,7 @@ from collector.series.groups import Member, distance, is_group, members
 from collector.store.base import Store
 
 MOST_VALUES = 50_000  # of one line; more than that has a picture no dots for
+K90 = 1.645  # standard uncertainties to each side hold 90 % of a normal distribution
 BESIDE = 5000.0  # stations are on a map up to so far from its middle [m], or twice as far as the farthest kit
 
 
@@ -35,9 +36,20 @@ def line_of(name: str, rows: Sequence[Row]) -> Line:
             f"{name} has {len(rows)} values in that period: no picture has so many dots.",
             "Ask for longer intervals with --every, or for a shorter period.",
         )
-    lower, upper = (_numbers(rows, key) if "lower" in rows[0] else None for key in ("lower", "upper"))
+    value = _numbers(rows, "value")
+    lower, upper = _interval(rows, value)
     official = name.startswith("station:")
-    return Line(name, _moments(rows, "start"), _moments(rows, "end"), _numbers(rows, "value"), lower, upper, official)
+    return Line(name, _moments(rows, "start"), _moments(rows, "end"), value, lower, upper, official)
+
+
+def _interval(rows: Sequence[Row], value: Floats) -> tuple[Floats | None, Floats | None]:
+    """The 90 % interval; that of a group's mean from its standard uncertainty, as of a normal distribution."""
+    if "lower" in rows[0]:
+        return _numbers(rows, "lower"), _numbers(rows, "upper")
+    if "u" in rows[0]:
+        half = K90 * _numbers(rows, "u")
+        return value - half, value + half
+    return None, None
 
 
 def station_of(name: str, rows: Sequence[Row]) -> Line:

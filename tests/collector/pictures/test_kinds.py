@@ -161,3 +161,11 @@ def test_a_very_wide_band_does_not_press_the_values_flat():
 def test_any_name_can_stand_in_a_picture(name):
     found = drawn(series, [line(name), line("b")], View("pm25", "hour", "UTC", title=name))
     assert found.title == found.title.strip("\x00\x07") and f"{found.title}, with its 90 % interval" in found.words
+
+
+def test_the_interval_of_a_mean_is_made_of_its_standard_uncertainty():
+    row = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T01:00:00Z", "value": 10.0}
+    assert answered.line_of("kit", [row]).lower is None
+    found = answered.line_of("project:street", [row | {"u": 2.0, "spread": 1.0}, row | {"value": None, "u": None}])
+    assert found.lower.tolist()[0] == pytest.approx(10 - 3.29) and found.upper.tolist()[0] == pytest.approx(13.29)
+    assert np.isnan(found.upper[1])

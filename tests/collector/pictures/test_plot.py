@@ -43,6 +43,15 @@ def test_a_calibrated_series_beside_the_station_becomes_an_svg(folder, tmp_path,
     assert [one.name for one in tmp_path.iterdir()] == ["a.svg"]
 
 
+def test_the_mean_of_a_group_has_a_band_from_its_uncertainty(folder, tmp_path):
+    ask = ("around:52.09,5.12,5km", "pm25", "--every", "1d")
+    plot(folder, "series", *ask, "--out", tmp_path / "a.svg")
+    found = Svg((tmp_path / "a.svg").read_text())
+    assert found.named("interval ") == [f"interval {ask[0]}"] and "2 kits" in found.about
+    plot(folder, "series", *ask, "--level", "raw", "--out", tmp_path / "raw.svg")
+    assert Svg((tmp_path / "raw.svg").read_text()).named("interval ") == []
+
+
 def test_a_scatter_beside_the_station_becomes_a_png(folder, tmp_path):
     plot(folder, "scatter", "kit-one", "pm25", "--out", tmp_path / "a.png", "--title", "Beside")
     _, _, texts = png((tmp_path / "a.png").read_bytes())
