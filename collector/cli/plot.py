@@ -90,7 +90,7 @@ def series(
     lines: list[Line] = []
     for name, answer in answers.items():
         lines.append(answered.line_of(name, answer.rows))
-        if answer.station:
+        if answer.station and answer.station not in [one.name for one in lines]:
             lines.append(answered.station_of(answer.station, answer.rows))
     view = _view(quantity, ", ".join(names), answers, how)
     _show(out, lines, view, (kind.draw, kind.alt, terminal.series))

@@ -16,7 +16,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from collector.pictures.style import AREAS, BLACK, GREY, PALE, Floats, View, frame, number, styled
+from collector.pictures.style import AREAS, BLACK, GREY, PALE, Floats, View, frame, keys, number, styled
 
 METRES_PER_DEGREE = 111_195.0  # of latitude, on a sphere
 _LEAST = 400.0  # metres that a map shows at least
@@ -67,8 +67,8 @@ def draw(spots: Sequence[Spot], view: View) -> Figure:
         aspect=30,
         label=f"{view.axis}, mean of the period",
     )
-    keys = [("o", "kit, in its cell of the grid"), ("s", "official station")]
-    for sign, words in keys:
+    signs = [("o", "kit, in its cell of the grid"), ("s", "official station")]
+    for sign, words in signs:
         axes.plot([], [], sign, color=PALE, markeredgecolor=BLACK, label=words)
     axes.plot(
         [],
@@ -79,7 +79,7 @@ def draw(spots: Sequence[Spot], view: View) -> Figure:
         markeredgewidth=2,
         label=f"measured for < {100 * ENOUGH:.0f} % of it",
     )
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, ncols=3)
+    keys(axes)
     frame(figure, view)
     return figure
 

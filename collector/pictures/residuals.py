@@ -23,6 +23,7 @@ from collector.pictures.style import (
     View,
     days,
     frame,
+    keys,
     number,
     styled,
     time_axis,
@@ -63,7 +64,7 @@ def draw(data: Residuals, view: View) -> Figure:
         axes.set_ylim(-reach, reach)
         axes.axhline(0, color=BLACK, linewidth=1, linestyle="--")
         axes.set_ylabel(f"error [{view.in_unit}]" if view.in_unit else "error")
-    panels[0].legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, ncols=2)
+    keys(panels[0])
     frame(figure, view)
     return figure
 

@@ -24,6 +24,7 @@ from collector.pictures.style import (
     day_words,
     days,
     frame,
+    keys,
     number,
     plain,
     styled,
@@ -86,7 +87,7 @@ def draw_lines(axes: Axes, lines: Sequence[Line], view: View) -> None:
     time_axis(axes, view)
     axes.set_xlim(days(min(line.start[0] for line in lines)), days(max(line.end[-1] for line in lines)))  # type: ignore[arg-type]
     axes.set_ylabel(view.axis)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, ncols=3)
+    keys(axes)
     lowest = min((float(np.nanmin(line.value)) for line in lines if len(line.known)), default=0.0)
     if view.in_unit in _FROM_ZERO and lowest >= 0:
         axes.set_ylim(bottom=0)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
-from textwrap import fill
+from textwrap import fill, shorten
 from typing import ParamSpec, TypeVar
 from warnings import catch_warnings, filterwarnings
 
@@ -172,6 +172,18 @@ def dates(view: View, fewest: int, most: int) -> tuple[AutoDateLocator, ConciseD
     zone = zone_of(view.zone)
     locator = AutoDateLocator(tz=zone, minticks=fewest, maxticks=most)
     return locator, ConciseDateFormatter(locator, tz=zone, **_DATES)
+
+
+def keys(axes: Axes) -> None:
+    """What lines and marks mean, above the axes, in as many columns as have room there."""
+    handles, labels = axes.get_legend_handles_labels()
+    room = int(12 * WIDTH)  # letters
+    labels = [shorten(label, room, placeholder="...") for label in labels]
+    if labels:
+        columns = max(1, room // (max(map(len, labels)) + 6))
+        axes.legend(
+            handles, labels, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, ncols=columns
+        )
 
 
 def time_axis(axes: Axes, view: View) -> None:

@@ -157,6 +157,16 @@ def test_a_very_wide_band_does_not_press_the_values_flat():
     assert figure.axes[0].get_ylim()[1] < 30
 
 
+@pytest.mark.parametrize(
+    "names", [["a"] * 6, [f"a long name of a project in town {n}" for n in range(6)], ["x " * 400]]
+)
+def test_names_take_no_room_from_the_values(names):
+    figure = series.draw([line(f"{name}{n}") for n, name in enumerate(names)], VIEW)
+    as_svg(figure, "", "")
+    place = figure.axes[0].get_position()
+    assert place.width > 0.8 and place.height > 0.4
+
+
 @pytest.mark.parametrize("name", ["a $x_1$ b$", "<b> & 'c'", "kit\x07\x00", "köln–東京"])
 def test_any_name_can_stand_in_a_picture(name):
     found = drawn(series, [line(name), line("b")], View("pm25", "hour", "UTC", title=name))

@@ -52,6 +52,12 @@ def test_the_mean_of_a_group_has_a_band_from_its_uncertainty(folder, tmp_path):
     assert Svg((tmp_path / "raw.svg").read_text()).named("interval ") == []
 
 
+def test_a_station_beside_two_series_is_drawn_once(folder, tmp_path):
+    ask = ("around:52.09,5.12,5km", "kit-one", "pm25", "--every", "1d", "--beside-station")
+    plot(folder, "series", *ask, "--out", tmp_path / "a.svg")
+    assert len(Svg((tmp_path / "a.svg").read_text()).named("series ")) == 3
+
+
 def test_a_scatter_beside_the_station_becomes_a_png(folder, tmp_path):
     plot(folder, "scatter", "kit-one", "pm25", "--out", tmp_path / "a.png", "--title", "Beside")
     _, _, texts = png((tmp_path / "a.png").read_bytes())
