@@ -38,7 +38,8 @@ _BEFORE = 8 * HOUR  # a running mean reaches back
 class Answer:
     """Rows of the same columns, with notes for people.
 
-    `zone` is that of days and longer intervals, `station` says which one is beside the values.
+    `zone` is that of days and longer intervals. `station` says which one is beside the values; `beside` are the rows of
+    all intervals that it has a value of, whatever the source has.
     """
 
     rows: list[Row]
@@ -46,6 +47,7 @@ class Answer:
     hint: str = ""
     zone: str = "UTC"
     station: str = ""
+    beside: list[Row] = field(default_factory=list)
 
 
 def ask(store: Store, registry: Registry, question: Question) -> Answer:
@@ -87,7 +89,9 @@ def _answered(
 ) -> Answer:
     """Rows of which something was measured, beside the station nearest to a place if that is asked."""
     station = _beside(store, registry, question, rows, over, place) if question.beside else ""
-    return Answer([row for row in rows if row["coverage"] > 0], notes, zone=over.zone, station=station)
+    measured = [row for row in rows if row["coverage"] > 0]
+    beside = [row for row in rows if row.get("station") is not None]
+    return Answer(measured, notes, zone=over.zone, station=station, beside=beside)
 
 
 def covered(store: Store, question: Question) -> tuple[int, int] | None:

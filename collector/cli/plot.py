@@ -90,8 +90,8 @@ def series(
     lines: list[Line] = []
     for name, answer in answers.items():
         lines.append(answered.line_of(name, answer.rows))
-        if answer.station and answer.station not in [one.name for one in lines]:
-            lines.append(answered.station_of(answer.station, answer.rows))
+        if answer.beside and answer.station not in [one.name for one in lines]:
+            lines.append(answered.station_of(answer.station, answer.beside))
     view = _view(quantity, ", ".join(names), answers, how)
     _show(out, lines, view, (kind.draw, kind.alt, terminal.series))
 
@@ -124,7 +124,7 @@ def scatter(
     answers = _ask(settings, asked, (after, until), how | {"beside": against is None})
     own = answers[name]
     y = answered.line_of(name, own.rows)
-    x = answered.line_of(against, answers[against].rows) if against else answered.station_of(own.station, own.rows)
+    x = answered.line_of(against, answers[against].rows) if against else answered.station_of(own.station, own.beside)
     view = _view(quantity, f"{y.name} against {x.name}", answers, how)
     _show(out, [answered.pairs_of(x, y)], view, (kind.draw, kind.alt, terminal.scatter))
 

@@ -53,7 +53,7 @@ def _interval(rows: Sequence[Row], value: Floats) -> tuple[Floats | None, Floats
 
 
 def station_of(name: str, rows: Sequence[Row]) -> Line:
-    """The station that the engine put beside the values of an answer."""
+    """The station that the engine put beside an answer, also where the source itself has no value."""
     values = _numbers(rows, "station")
     return Line(name, _moments(rows, "start"), _moments(rows, "end"), values, official=True)
 

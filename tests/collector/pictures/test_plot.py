@@ -38,6 +38,8 @@ def test_a_calibrated_series_beside_the_station_becomes_an_svg(folder, tmp_path,
     found = Svg((tmp_path / "a.svg").read_text())
     assert found.named("series ") == ["series Kardinaal de Jongweg (nl10636), 1.2 km away", "series kit-one"]
     assert found.named("interval ") == ["interval kit-one"]
+    kit, station = found.path("series kit-one"), found.path("series Kardinaal de Jongweg (nl10636), 1.2 km away")
+    assert kit.count("M") > 1 and station.count("M") == 1, "the station measured while the kit did not"
     assert "Europe/Amsterdam" in found.about and "not for testing against limit values" in found.about
     assert "is written" in capsys.readouterr().err
     assert [one.name for one in tmp_path.iterdir()] == ["a.svg"]
