@@ -69,7 +69,8 @@ def read(db: sqlite3.Connection, series: int, first: int, last: int) -> RolledHo
     for block, data in blocks:
         hours = np.frombuffer(data, _PACKED)
         begin = block * BLOCK - here
-        low, high = max(begin, 0), min(begin + len(hours), n)
+        low = max(begin, 0)
+        high = max(low, min(begin + len(hours), n))  # a block may end early, if nothing was measured in its rest
         packed[low:high] = hours[low - begin : high - begin]
     ready = np.ones(n, bool)
     stale = db.execute(

@@ -102,6 +102,17 @@ def filled(folder, days=70, quantity="pm25"):
     return store
 
 
+def test_hours_behind_the_end_of_a_short_block_are_missing(tmp_path):
+    """A kit was packed, then silent for two months, then packed again: its first block stays short."""
+    store = SqliteStore(tmp_path)
+    for t in (START + HOUR, START + 60 * DAY):
+        store.write([Row(SOURCES[0], "pm25", t, HOUR, 10.0, 1, 0)])
+        all_rolled(store, t + HOUR)
+    for n in range(100):
+        same(store, hour_grid(START + n * HOUR, START + (n + 2) * HOUR))
+    store.close()
+
+
 def test_a_year_is_read_without_its_values(tmp_path):
     store = filled(tmp_path)
     all_rolled(store, START + 70 * DAY)
