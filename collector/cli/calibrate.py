@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from collector.cli.drift import drift
 from collector.cli.evaluate import evaluate
 from collector.cli.inspecting import align, qc
 from collector.cli.network import network
@@ -111,5 +112,5 @@ def show(settings: Settings, record: str) -> None:
         click.echo(registry.calibration(record).decode())
 
 
-for _command in (evaluate, align, qc, network, transfer, plan, diff, renew, use):
+for _command in (evaluate, align, qc, network, transfer, plan, diff, drift, renew, use):
     calibrate.add_command(_command)

@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 
 import calibration
-from calibration.align import Floats
+from calibration.align import DAY, Floats
+from calibration.drift import FAIL, UNKNOWN, watch
 from calibration.metrics import rmse
+from calibration.stats import day_of
 from calibration.transfer import Unit, score_transfer
 from calibration.uncertainty import reference_uncertainty
 from tests.bench.networks import measure_network
@@ -137,10 +139,36 @@ def measure_transfer() -> Bar:
     )
 
 
+def measure_drift(factor: float = 0.6, every: int = 3) -> Iterator[Bar]:
+    """Days until a loss of sensitivity is failed, put into each unit from every third day on, and false alarms."""
+    delays, false, told = [], [], []
+    for unit in read(LOVE_MY_AIR, folder() / LOVE_MY_AIR.file):
+        t, raw = unit.t, unit.sensor["raw"]
+        days = np.arange(day_of(t)[0], day_of(t)[-1] + 1)
+        watched = days[int(0.6 * len(days)) :]
+        until = int(watched[0]) * DAY
+        as_it_was = watch(t, raw, unit.reference, until)
+        judged = ~as_it_was.baseline_day & (as_it_was.state != UNKNOWN)
+        false.append(100 * float(np.mean(as_it_was.state[judged] == FAIL)))
+        told.append(100 * as_it_was.baseline.false_fail)
+        each = []
+        for start in watched[:-20:every]:
+            found = watch(t, np.where(day_of(t) >= start, factor * raw, raw), unit.reference, until)
+            failed = found.day[(found.day >= start) & (found.state == FAIL)]
+            each.append(float(failed[0] - start + 1) if len(failed) else float(watched[-1] - start + 1))
+        delays.append(float(np.mean(each)))
+    listed = (", ".join(f"{x:.1f}" for x in part) for part in (delays, false, told))
+    by_delay, by_false, by_told = listed
+    yield Bar(f"drift x{factor:g}: days until it is found", float(np.mean(delays)), 12, 8, "lower", by_delay)
+    yield Bar(
+        "days failed without drift [%]", float(np.mean(false)), 5, 2, "lower", f"units: {by_false}; told: {by_told}"
+    )
+
+
 def main() -> None:
     if not (folder() / LOVE_MY_AIR.file).exists():
         sys.exit(f"The co-location data are not in {folder()}: name their folder in CITIMEASURE_DATA.")
-    bars = [*measure(), measure_transfer(), *measure_network()]
+    bars = [*measure(), measure_transfer(), *measure_drift(), *measure_network()]
     for bar in bars:
         if bar.note:
             print(f"{bar.name}: {bar.note}")
